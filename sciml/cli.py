@@ -1,0 +1,198 @@
+"""The command line: train, evaluate, predict, data, list."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+EXIT_USER_ERROR = 2
+EXIT_FAILURE = 1
+EXIT_INTERRUPTED = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit status: 0, 2 for a user's error, 1 for a failure, 130 when interrupted."""
+    parser = _parser()
+    arguments, rest = parser.parse_known_args(argv)
+    if rest and arguments.command != "train":
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    arguments.overrides = rest
+    from sciml.train import TrainingError
+
+    try:
+        arguments.run(arguments)
+    except (ValueError, OSError, TrainingError) as error:
+        if arguments.debug:
+            traceback.print_exc()
+        else:
+            print(f"sciml: {' '.join(str(error).split())}", file=sys.stderr)
+        return EXIT_USER_ERROR
+    except KeyboardInterrupt:
+        print("sciml: interrupted; continue the run with --resume", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except Exception as error:
+        if arguments.debug:
+            traceback.print_exc()
+        else:
+            print(f"sciml: internal error: {type(error).__name__}: {error}; run again with --debug for the traceback", file=sys.stderr)
+        return EXIT_FAILURE
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    overwrite = argparse.ArgumentParser(add_help=False, parents=[common])
+    overwrite.add_argument("--overwrite", action="store_true", help="replace what is there")
+    parser = argparse.ArgumentParser(prog="sciml", description="Physics-informed scientific machine learning.")
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    p = commands.add_parser(
+        "train",
+        parents=[overwrite],
+        allow_abbrev=False,
+        help="train a PINN or an operator",
+        epilog="Any key of the configuration is an option: --train.max_seconds 90, --model.options.width 32, --data.test '[a.h5,b.h5]'.",
+    )
+    p.add_argument("config", help="YAML configuration")
+    p.add_argument("--resume", action="store_true", help="continue a run that was stopped")
+    p.set_defaults(run=_train)
+
+    p = commands.add_parser("evaluate", parents=[common], help="evaluate a trained run anew")
+    p.add_argument("folder", metavar="RUN")
+    p.add_argument("--data", nargs="+", default=[], metavar="F", help="test files, at any resolution")
+    p.set_defaults(run=_evaluate)
+
+    p = commands.add_parser("predict", parents=[overwrite], help="apply a trained run to new inputs")
+    p.add_argument("folder", metavar="RUN")
+    p.add_argument("--input", required=True, help="points .npy (n, d) for a PINN, an HDF5 file for an operator")
+    p.add_argument("--out", required=True, help="fields .npy (n, k), or an HDF5 file")
+    p.set_defaults(run=_predict)
+
+    data = commands.add_parser("data", help="make, inspect, check and convert data sets").add_subparsers(required=True)
+    p = data.add_parser("make", parents=[overwrite], help="compute a data set with a reference solver")
+    p.add_argument("name", help="a folder of datasets/, or a recipe.yaml")
+    p.add_argument("--out", required=True)
+    p.add_argument("-n", "--samples", type=int)
+    p.add_argument("--resolution", type=int, help="points an axis")
+    p.add_argument("--seed", type=int, default=0)
+    p.set_defaults(run=_data_make)
+    p = data.add_parser("inspect", parents=[common], help="what a file holds")
+    p.add_argument("file")
+    p.set_defaults(run=_data_inspect)
+    p = data.add_parser("check", parents=[common], help="whether a file follows The Well's schema")
+    p.add_argument("file")
+    p.set_defaults(run=_data_check)
+    p = data.add_parser("convert", parents=[overwrite], help="convert a neuraloperator .pt file")
+    p.add_argument("source")
+    p.add_argument("target")
+    p.add_argument("--rename", default="", metavar="x=a,y=u", help="names of the fields")
+    p.add_argument("--grid", help="where the points lie: half-open (i/n), vertices (i/(n-1)) or centres ((i+1/2)/n)")
+    p.add_argument("--domain", nargs=2, type=float, default=(0.0, 1.0), metavar=("LOWER", "UPPER"))
+    p.add_argument("--periodic", action="store_true")
+    p.set_defaults(run=_data_convert)
+
+    p = commands.add_parser("list", parents=[common], help="what there is to choose from")
+    p.add_argument("kind", nargs="?", choices=_KINDS, help="one kind; all by default")
+    p.set_defaults(run=_list)
+    return parser
+
+
+def _train(arguments: argparse.Namespace) -> None:
+    from sciml.config import load_config
+    from sciml.experiment import train
+
+    config = load_config(arguments.config, arguments.overrides)
+    report, table = train(config, overwrite=arguments.overwrite, resume=arguments.resume)
+    _print_outcome(report, table, config.folder)
+
+
+def _evaluate(arguments: argparse.Namespace) -> None:
+    from sciml.experiment import evaluate
+
+    report, table = evaluate(arguments.folder, data=arguments.data)
+    _print_outcome(report, table, Path(arguments.folder) / "evaluation")
+
+
+def _print_outcome(report: dict[str, object], table: str, folder: Path) -> None:
+    if table:
+        print(table)
+    rel_l2 = report["rel_l2"]
+    print(f"rel_l2 {rel_l2:.4e}" if isinstance(rel_l2, float) else f"rel_l2 unknown: {report['rel_l2_why']}")
+    print(f"{report['steps']} steps in {report['wall_s']:.1f} s, {report['n_params']} parameters; report: {folder / 'report.html'}")
+
+
+def _predict(arguments: argparse.Namespace) -> None:
+    from sciml.predict import predict
+
+    print(f"wrote {predict(arguments.folder, arguments.input, arguments.out, overwrite=arguments.overwrite)}")
+
+
+def _data_make(arguments: argparse.Namespace) -> None:
+    from sciml.data import make_dataset
+
+    path = make_dataset(
+        arguments.name,
+        arguments.out,
+        n_samples=arguments.samples,
+        resolution=arguments.resolution,
+        seed=arguments.seed,
+        overwrite=arguments.overwrite,
+    )
+    print(f"wrote {path}")
+
+
+def _data_inspect(arguments: argparse.Namespace) -> None:
+    from sciml.data import summarize
+
+    print(summarize(arguments.file))
+
+
+def _data_check(arguments: argparse.Namespace) -> None:
+    from sciml.data import check_well
+
+    problems = check_well(arguments.file)
+    for problem in problems:
+        print(problem)
+    if problems:
+        raise ValueError(f"{arguments.file}: {len(problems)} problem(s) with The Well's schema, listed above")
+    print(f"{arguments.file}: valid")
+
+
+def _data_convert(arguments: argparse.Namespace) -> None:
+    from sciml.data import convert
+
+    pairs = [pair.partition("=") for pair in arguments.rename.split(",") if pair]
+    if any(not (old and new) for old, _, new in pairs):
+        raise ValueError(f"--rename {arguments.rename!r}: write OLD=NEW,OLD=NEW, for example x=a,y=u")
+    path = convert(
+        arguments.source,
+        arguments.target,
+        rename={old: new for old, _, new in pairs},
+        grid=arguments.grid,
+        domain=tuple(arguments.domain),
+        periodic=arguments.periodic,
+        overwrite=arguments.overwrite,
+    )
+    print(f"wrote {path}")
+
+
+_KINDS = ("equations", "benchmarks", "operators", "balancers", "optimizers", "datasets")
+
+
+def _list(arguments: argparse.Namespace) -> None:
+    from sciml.catalogue import catalogue
+
+    for kind, entries in catalogue().items():
+        if arguments.kind in (None, kind):
+            print(f"{kind}:")
+            width = max(map(len, entries), default=0)
+            for name, summary in entries.items():
+                print(f"  {name:<{width}}  {summary}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,251 @@
+"""The typed configuration of a run: a YAML file, with any key overridden by ``--dotted.key value``."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_args, get_type_hints
+
+import yaml
+from jsonargparse import ArgumentError, ArgumentParser
+
+
+@dataclass
+class Component:
+    """Something chosen by name, with the options of its constructor.
+
+    Parameters
+    ----------
+    name : as `sciml list` shows it
+    options : constructor arguments by name; what the problem or the data fix is filled in
+    """
+
+    name: str
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class PointsConfig:
+    """Where the residuals of a PINN are taken.
+
+    Parameters
+    ----------
+    interior : collocation points of the equation
+    conditions : points of each condition, by its name; a condition not named here has 200
+    resample_every : draw new points after so many steps; 0 keeps the first ones
+    adaptive : share of the interior points drawn where the residual is large (RAD), 0 to 1
+    """
+
+    interior: int = 4000
+    conditions: dict[str, int] = field(default_factory=dict)
+    resample_every: int = 0
+    adaptive: float = 0.0
+
+
+@dataclass
+class DataConfig:
+    """What an operator is trained and tested on.
+
+    Parameters
+    ----------
+    train : HDF5 file with the training samples
+    test : one or more HDF5 files, at any resolution; each is evaluated
+    inputs, targets : fields by name, with a time index where a file holds several times: "a", "u[0]", "u[-1]"
+    validation : share of the training samples held out, drawn with the seed, and looked at during training
+    workers : processes that read a data set too large for memory
+    batch_size : samples a step
+    normalize_inputs, normalize_targets : "standard", "scale" (keeps zero at zero) or "none", per channel
+    transpose : swap the two space axes of half of the samples at random; for data with that symmetry
+    """
+
+    train: str = ""
+    test: list[str] = field(default_factory=list)
+    inputs: list[str] = field(default_factory=list)
+    targets: list[str] = field(default_factory=list)
+    validation: float = 0.0
+    batch_size: int = 32
+    normalize_inputs: Literal["standard", "scale", "none"] = "standard"
+    normalize_targets: Literal["standard", "scale", "none"] = "standard"
+    transpose: bool = False
+    workers: int = 0
+
+
+@dataclass
+class Stage:
+    """One optimiser for a stretch of the training.
+
+    Parameters
+    ----------
+    optimizer : a class of torch.optim: Adam, AdamW, SGD, LBFGS, ...
+    steps, epochs : length of the stage; give one (epochs need a data set). A step of LBFGS is 20 iterations
+    schedule : learning rate over the progress of the stage: constant, cosine, or one-cycle
+    time_share : the stage ends at this share of train.max_seconds
+    options : further arguments of the optimiser, lr among them
+    """
+
+    optimizer: str = "Adam"
+    steps: int | None = None
+    epochs: int | None = None
+    schedule: Literal["constant", "cosine", "one-cycle"] = "constant"
+    time_share: float = 1.0
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class TrainConfig:
+    """How a model is trained.
+
+    Parameters
+    ----------
+    stages : optimisers one after another
+    balancer : how several losses become one update: `WeightedSum` or `ConFIG`
+    loss : of an operator: "l2" or "h1", relative and per sample
+    max_seconds : stop training at this wall-clock budget, finish the schedules by then, and write the report
+    gradient_clip : largest norm of the gradient; none by default
+    log_every : steps between two lines of metrics.jsonl
+    validate_every : steps between two validations; 0 only validates at the end
+    checkpoint_seconds : seconds between two checkpoints
+    """
+
+    stages: list[Stage] = field(default_factory=lambda: [Stage(steps=1000)])
+    balancer: Component = field(default_factory=lambda: Component("WeightedSum"))
+    loss: Literal["l2", "h1"] = "l2"
+    max_seconds: float | None = None
+    gradient_clip: float | None = None
+    log_every: int = 50
+    validate_every: int = 0
+    checkpoint_seconds: float = 30.0
+
+
+@dataclass
+class Config:
+    """A run. With a ``problem`` it trains a PINN, with ``data`` an operator.
+
+    Parameters
+    ----------
+    name : of the run
+    output : run folder; runs/<name> by default
+    seed : reproduces a run bit for bit on one machine
+    device : "auto" takes a GPU where there is one
+    dtype : of parameters and fields
+    threads : CPU threads; torch's own choice by default
+    problem : a named benchmark of `pdes.benchmarks`, or "file.py:function" that returns a `pdes.Problem`
+    """
+
+    name: str = "run"
+    output: str | None = None
+    seed: int = 0
+    device: str = "auto"
+    dtype: Literal["float32", "float64"] = "float32"
+    threads: int | None = None
+    problem: Component | None = None
+    points: PointsConfig = field(default_factory=PointsConfig)
+    data: DataConfig | None = None
+    model: Component = field(default_factory=lambda: Component("FNO"))
+    train: TrainConfig = field(default_factory=TrainConfig)
+
+    @property
+    def folder(self) -> Path:
+        return Path(self.output or f"runs/{self.name}")
+
+
+def _parser() -> ArgumentParser:
+    parser = ArgumentParser(prog="sciml train", exit_on_error=False)
+    parser.add_argument("--config", action="config")
+    parser.add_class_arguments(Config)
+    return parser
+
+
+def load_config(path: str | Path | None = None, overrides: Sequence[str] = ()) -> Config:
+    """The configuration of a YAML file with overrides such as ["--train.max_seconds", "90"].
+
+    Raises
+    ------
+    FileNotFoundError
+        Where the file does not exist.
+    ValueError
+        For an unknown key or a value of the wrong type, in one line that names the key; and for a
+        configuration that describes neither a PINN nor an operator, or both.
+    """
+    arguments = list(overrides)
+    if path is not None:
+        if not Path(path).is_file():
+            raise FileNotFoundError(f"configuration file {path} does not exist")
+        arguments = ["--config", str(path), *arguments]
+    parser = _parser()
+    try:
+        namespace = parser.parse_args(arguments)
+        namespace.pop("config", None)
+        config = Config(**vars(parser.instantiate(namespace)))
+    except (ArgumentError, yaml.YAMLError) as error:
+        raise ValueError(f"{path or 'command line'}: {_explain(str(error))}") from error
+    _validate(config)
+    return config
+
+
+def dump_config(config: Config) -> str:
+    """The whole configuration as YAML, defaults included."""
+    text: str = yaml.safe_dump(dataclasses.asdict(config), sort_keys=False)
+    return text
+
+
+def _keys(cls: type, prefix: str = "") -> list[str]:
+    """Every dotted key below a configuration class."""
+    keys: list[str] = []
+    for name, kind in get_type_hints(cls).items():
+        keys.append(prefix + name)
+        for candidate in (kind, *get_args(kind)):
+            if dataclasses.is_dataclass(candidate) and isinstance(candidate, type):
+                keys += _keys(candidate, f"{prefix}{name}.")
+    return keys
+
+
+def _explain(message: str) -> str:
+    """The parser's message in one line that names the key and the remedy."""
+    text = " ".join(message.split())
+    unknown = re.search(r"[Oo]ption '([\w.]+)'|unrecognized arguments: -*([\w.\[\]]+)", text)
+    if unknown:
+        key = unknown[1] or unknown[2]
+        names = {name.split(".")[-1] for name in _keys(Config)}
+        close = difflib.get_close_matches(key.split(".")[-1], names, n=1)
+        advice = f"did you mean {close[0]!r}?" if close else f"keys are {', '.join(_keys(Config))}"
+        return f"unknown key {key!r}; {advice}"
+    wrong = re.search(r'Parser key "([\w.]+)".*(?:Given value|Got value): (.*)$', text)
+    if wrong:
+        expected = re.findall(r"Expected an? (?:<class '(\w+)'>|typing\.(\S+?)[\.:]? )", text)
+        kinds = " or ".join("null" if "None" in a + b else a + b for a, b in expected) or "another type"
+        return f"{wrong[1]}: expected {kinds}, got {wrong[2]!r}"
+    return text
+
+
+def _validate(config: Config) -> None:
+    if (config.problem is None) == (config.data is None):
+        raise ValueError("a configuration holds either 'problem' (it trains a PINN) or 'data' (it trains an operator)")
+    if not config.train.stages:
+        raise ValueError("train.stages is empty; give at least one stage, such as {optimizer: Adam, steps: 1000}")
+    for index, stage in enumerate(config.train.stages):
+        if (stage.steps is None) == (stage.epochs is None):
+            raise ValueError(f"train.stages[{index}]: give either steps or epochs")
+        length = stage.steps if stage.steps is not None else stage.epochs
+        if length is None or length < 1:
+            raise ValueError(f"train.stages[{index}]: a stage has at least one step, not {length}")
+    for key, positive in (
+        ("train.max_seconds", config.train.max_seconds),
+        ("train.log_every", config.train.log_every),
+        ("points.interior", config.points.interior),
+        ("data.batch_size", config.data.batch_size if config.data else 1),
+    ):
+        if positive is not None and positive <= 0:
+            raise ValueError(f"{key} must be positive, not {positive}")
+    if not 0 <= config.points.adaptive <= 1:
+        raise ValueError(f"points.adaptive is a share from 0 to 1, not {config.points.adaptive}")
+    if config.data is not None:
+        if not 0 <= config.data.validation < 1:
+            raise ValueError(f"data.validation is a share from 0 to below 1, not {config.data.validation}")
+        for key in ("train", "inputs", "targets"):
+            if not getattr(config.data, key):
+                raise ValueError(f"data.{key} is missing; give it in the file or as --data.{key}")

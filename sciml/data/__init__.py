@@ -1,0 +1,16 @@
+"""Data: fields with their grid in HDF5 files, written, read, checked, converted, split and normalised."""
+
+from .atomic import atomic_path as atomic_path
+from .batches import Batches as Batches
+from .check import check_well as check_well
+from .convert import convert as convert
+from .dataset import FieldDataset as FieldDataset
+from .digest import sha256 as sha256
+from .hdf5 import DataFileError as DataFileError
+from .moments import Moments as Moments
+from .normalizer import Normalizer as Normalizer
+from .reader import FieldFile as FieldFile
+from .selection import Selection as Selection
+from .split import split_indices as split_indices
+from .summary import summarize as summarize
+from .well import write_well as write_well

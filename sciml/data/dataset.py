@@ -1,0 +1,136 @@
+"""Input and target fields of a file as a torch dataset."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from pdes.grid import Grid
+
+from .hdf5 import READ_BUDGET, DataFileError
+from .reader import FieldFile
+from .selection import Selection
+
+
+class FieldDataset(Dataset[tuple[Tensor, Tensor]]):
+    """Pairs of x (C_in, *grid) and y (C_out, *grid) read from a file in The Well's schema.
+
+    Parameters
+    ----------
+    path
+        An HDF5 file; see `write_well`.
+    inputs, targets
+        Field selections such as ``"a"`` or ``"u[-1]"``; see `Selection`. A scalar field is one channel, a
+        vector field D channels, a tensor field D².
+    indices
+        The samples to use, in this order; all of them by default.
+    dtype
+        Floating-point type of what is returned, whatever the file holds.
+    allow_nonfinite
+        Return NaN and inf instead of refusing them. Values that overflow ``dtype`` count as inf.
+    max_bytes
+        Most memory that one read of a field may take.
+
+    Opens its file anew in each process, so it works with any number of loading workers.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    DataFileError
+        (a ValueError) for an unknown field or time step, or anything wrong with the file. NaN and inf are
+        counted where the samples that hold them are read.
+    ValueError
+        For indices outside the file or a ``dtype`` that is not floating-point.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        inputs: Sequence[str],
+        targets: Sequence[str],
+        *,
+        indices: Sequence[int] | np.ndarray | Tensor | None = None,
+        dtype: torch.dtype = torch.float32,
+        allow_nonfinite: bool = False,
+        max_bytes: int = READ_BUDGET,
+    ) -> None:
+        if not dtype.is_floating_point:
+            raise ValueError(f"fields are returned as floating-point numbers, not {dtype}")
+        self.file = FieldFile(path, max_bytes=max_bytes)
+        self.dtype = dtype
+        self.allow_nonfinite = allow_nonfinite
+        self.inputs = self._selections("inputs", inputs)
+        self.targets = self._selections("targets", targets)
+        self.grid: Grid = self.file.grid
+        self.indices = self._indices(indices)
+
+    @property
+    def in_channels(self) -> int:
+        return sum(self.file.layout.components(s.field) for s in self.inputs)
+
+    @property
+    def out_channels(self) -> int:
+        return sum(self.file.layout.components(s.field) for s in self.targets)
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        sample = self.indices[[index]]
+        return self._channels(self.inputs, sample)[0], self._channels(self.targets, sample)[0]
+
+    def load(self) -> tuple[Tensor, Tensor]:
+        """All samples at once: X (N, C_in, *grid) and Y (N, C_out, *grid)."""
+        return self._channels(self.inputs, self.indices), self._channels(self.targets, self.indices)
+
+    def _channels(self, selections: Sequence[Selection], samples: np.ndarray) -> Tensor:
+        parts = [self._read(selection, samples) for selection in selections]
+        return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+
+    def _read(self, selection: Selection, samples: np.ndarray) -> Tensor:
+        """One selection, (N, components, *grid)."""
+        time = self._time_index(selection)
+        values = torch.from_numpy(self.file.read(selection.field, samples, time)).to(self.dtype)
+        if not self.allow_nonfinite:
+            bad = int((~values.isfinite()).sum())
+            if bad:
+                raise DataFileError(
+                    f"{self.file.path}: field {str(selection)!r} holds {bad} NaN or inf values of {values.numel()} as "
+                    f"{self.dtype}; repair the data or pass allow_nonfinite=True"
+                )
+        # (N, *grid, D, D) -> (N, D D, *grid)
+        grid_end = 1 + len(self.grid)
+        return values.reshape(*values.shape[:grid_end], -1).movedim(-1, 1).contiguous()
+
+    def _time_index(self, selection: Selection) -> int:
+        info = self.file.field(selection.field)
+        try:
+            return selection.time_index(self.file.n_times if info.time_varying else 1)
+        except ValueError as error:
+            raise DataFileError(f"{self.file.path}: {error}") from None
+
+    def _selections(self, role: str, texts: Sequence[str]) -> tuple[Selection, ...]:
+        if isinstance(texts, str) or not texts:
+            raise ValueError(f"{role} must be a list of fields such as ['u[0]'], got {texts!r}")
+        selections = tuple(Selection.parse(text) for text in texts)
+        for selection in selections:
+            self._time_index(selection)
+        return selections
+
+    def _indices(self, given: Any) -> np.ndarray:
+        n = self.file.n_samples
+        indices = np.arange(n) if given is None else np.asarray(given)
+        if indices.ndim != 1 or indices.size == 0 or indices.dtype.kind not in "iu":
+            raise ValueError(f"{self.file.path}: indices must be a list of sample numbers, not {given!r}")
+        if indices.min() < 0 or indices.max() >= n:
+            raise ValueError(
+                f"{self.file.path}: indices run from {indices.min()} to {indices.max()}, but it holds {n}"
+            )
+        return indices

@@ -1,0 +1,94 @@
+"""The error by wavenumber: what a model resolves, and what lies beyond its training grid."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import scipy.fft
+from torch import Tensor
+
+from pdes.grid import Grid
+
+
+class Spectrum(NamedTuple):
+    """Isotropic energy spectra, each an array (bins,) and a fraction of the truth's total energy.
+
+    ``wavenumbers`` count waves on the longest side of the domain. ``truth`` sums to 1 and ``error`` to the
+    squared relative L2 error; both are means over samples.
+    """
+
+    wavenumbers: np.ndarray
+    truth: np.ndarray
+    error: np.ndarray
+
+
+def error_spectrum(prediction: Tensor, truth: Tensor, grid: Grid) -> Spectrum:
+    """Energy of the error and of the truth in shells k − ½ ≤ |k| < k + ½.
+
+    Periodic axes take the Fourier transform, axes with walls the cosine transform, which does not mistake
+    the jump between two opposite walls for small scales.
+
+    Parameters
+    ----------
+    prediction, truth
+        Tensors (batch, channel, *grid) of one shape.
+
+    Raises
+    ------
+    ValueError
+        For fields that do not lie on ``grid`` or a truth that is zero everywhere.
+    """
+    if prediction.shape != truth.shape or tuple(truth.shape[2:]) != grid.shape:
+        raise ValueError(
+            f"prediction {tuple(prediction.shape)} and truth {tuple(truth.shape)} must both be "
+            f"(batch, channel, *grid) on a grid of shape {grid.shape}"
+        )
+    shell = np.floor(_wavenumber(grid) + 0.5).astype(np.int64)
+    reference = _energy(truth, grid)
+    total = reference.reshape(len(reference), -1).sum(axis=1)
+    if not total.all():
+        raise ValueError(
+            f"the truth of sample {int(np.argmin(total))} is zero everywhere, so its relative spectrum is undefined"
+        )
+
+    def mean_over_shells(energy: np.ndarray) -> np.ndarray:
+        fraction = (energy.reshape(len(total), -1) / total[:, None]).mean(axis=0)
+        return np.bincount(shell.reshape(-1), weights=fraction)
+
+    error = _energy(prediction - truth, grid)
+    return Spectrum(np.arange(shell.max() + 1), mean_over_shells(reference), mean_over_shells(error))
+
+
+def nyquist(grid: Grid) -> float:
+    """Highest wavenumber that every axis of ``grid`` resolves, in waves on the longest side: L_max / (2 max h)."""
+    return _longest(grid) / (2 * max(axis.spacing for axis in grid))
+
+
+def _longest(grid: Grid) -> float:
+    return max(axis.length for axis in grid)
+
+
+def _wavenumber(grid: Grid) -> np.ndarray:
+    squared = np.zeros(grid.shape)
+    for dim, axis in enumerate(grid):
+        # the index of a cosine transform counts half waves
+        waves = (
+            scipy.fft.fftfreq(axis.n, axis.spacing)
+            if axis.periodic
+            else np.arange(axis.n) / (2 * axis.n * axis.spacing)
+        )
+        squared += np.expand_dims(waves**2, [d for d in range(len(grid)) if d != dim])
+    return _longest(grid) * np.sqrt(squared)
+
+
+def _energy(fields: Tensor, grid: Grid) -> np.ndarray:
+    """Squared orthonormal coefficients summed over channels, (batch, *grid)."""
+    values = fields.detach().double().cpu().numpy()
+    # cosine transforms come first: they take real input
+    for dim, axis in enumerate(grid, start=2):
+        if not axis.periodic:
+            values = scipy.fft.dct(values, axis=dim, norm="ortho")
+    periodic = [dim for dim, axis in enumerate(grid, start=2) if axis.periodic]
+    values = scipy.fft.fftn(values, axes=periodic, norm="ortho") if periodic else values
+    return (np.abs(values) ** 2).sum(axis=1)

@@ -1,0 +1,91 @@
+"""Training and evaluating a run from its configuration."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+
+from sciml.assemble import assemble
+from sciml.config import Config, dump_config, load_config
+from sciml.report import write_run_report
+from sciml.saved_model import load_model, save_model
+from sciml.train import RunFolder, Trainer
+
+_MAY_CHANGE_ON_RESUME = ("output", "threads", "train.max_seconds", "train.log_every", "train.checkpoint_seconds")
+
+
+def train(config: Config, *, overwrite: bool = False, resume: bool = False) -> tuple[dict[str, Any], str]:
+    """Train what the configuration describes, evaluate it, and write the run folder.
+
+    Returns the content of report.json and the table for the terminal.
+
+    Raises
+    ------
+    ValueError, FileNotFoundError, FileExistsError
+        For anything wrong with the configuration, its files or the run folder, before anything is written.
+    TrainingError
+        Where a loss or a parameter stops being finite.
+    """
+    run = RunFolder(config.folder)
+    run.require_free(overwrite=overwrite, resume=resume)
+    if resume:
+        _require_same(load_config(run.config), config, run.config)
+    task, model, balancer, description = assemble(config)
+    trainer = Trainer(task, model, config.train, balancer, run)
+    if resume:
+        run.write_config(dump_config(config))
+        trainer.resume(next(model.parameters()).device)
+    else:
+        run.create(dump_config(config))
+    trainer.fit()
+    save_model(run.path, model, description)
+    evaluation = task.evaluate(model)
+    report = write_run_report(
+        run.path, config, model, evaluation, steps=trainer.step, wall_s=trainer.wall_s, records=run.records()
+    )
+    return report, evaluation.table
+
+
+def evaluate(
+    folder: str | Path, *, data: Sequence[str] = (), output: str | Path | None = None
+) -> tuple[dict[str, Any], str]:
+    """Evaluate a trained run anew, on other test files where ``data`` names some, into ``folder``/evaluation.
+
+    Returns the content of its report.json and the table for the terminal.
+    """
+    run = RunFolder(folder)
+    model, _ = load_model(run.path)
+    config = load_config(run.config)
+    if data:
+        if config.data is None:
+            raise ValueError(f"{folder} is a PINN: it is evaluated on its problem's test grid and takes no --data")
+        config.data.test = list(data)
+    task, fresh, _, _ = assemble(config)
+    fresh.load_state_dict(model.state_dict())
+    evaluation = task.evaluate(fresh.eval())
+    records = run.records()
+    last: Mapping[str, Any] = records[-1] if records else {"step": 0, "wall_s": 0.0}
+    target = Path(output) if output else run.path / "evaluation"
+    report = write_run_report(target, config, fresh, evaluation, steps=last["step"], wall_s=last["wall_s"])
+    return report, evaluation.table
+
+
+def _require_same(old: Config, new: Config, path: Path) -> None:
+    """Raises ValueError, naming the key, where a resumed run would not be the run it resumes."""
+
+    def flat(value: Any, key: str = "") -> dict[str, Any]:
+        if not isinstance(value, dict):
+            return {key: value}
+        return {k: v for name, part in value.items() for k, v in flat(part, f"{key}.{name}" if key else name).items()}
+
+    before, after = flat(dataclasses.asdict(old)), flat(dataclasses.asdict(new))
+    for key in sorted(before.keys() | after.keys()):
+        if before.get(key) != after.get(key) and key not in _MAY_CHANGE_ON_RESUME:
+            raise ValueError(
+                f"--resume: {key} is {after.get(key)!r}, but {path} has {before.get(key)!r}; resume with the same configuration or start anew"
+            )
+
+

@@ -1,0 +1,8 @@
+"""Figures: fields, training history, super-resolution, spectra. They need no display."""
+
+from sciml.plots.fields import plot_comparison as plot_comparison
+from sciml.plots.files import save as save
+from sciml.plots.history import plot_history as plot_history
+from sciml.plots.spacetime import plot_spacetime as plot_spacetime
+from sciml.plots.spectrum import plot_spectrum as plot_spectrum
+from sciml.plots.superresolution import plot_superresolution as plot_superresolution

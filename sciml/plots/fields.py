@@ -1,0 +1,163 @@
+"""Input, prediction, truth and error of a few samples, side by side."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from pdes.grid import Axis, Grid
+from sciml.plots.style import (
+    ERROR,
+    PREDICTION,
+    TRUTH,
+    Array,
+    add_colorbar,
+    as_array,
+    colours,
+    label,
+    pixel_extent,
+    styled,
+)
+
+
+@styled
+def plot_comparison(
+    input: Array,
+    prediction: Array,
+    truth: Array,
+    grid: Grid,
+    *,
+    names: tuple[str, str],
+    units: str = "",
+) -> Figure:
+    """Compare predicted fields with the truth.
+
+    In 2-D a row for each sample: input, prediction, truth, |error|. Prediction and truth share the truth's
+    colour limits, and the colour bar carries an arrow where the prediction leaves them. In 3-D the same on the
+    middle plane of the last axis. In 1-D a column for each sample: the input, prediction over truth, and the
+    error below.
+
+    Parameters
+    ----------
+    input, prediction, truth
+        Fields (sample, *grid): one channel each.
+    names
+        Names of the input and of the predicted field.
+    units
+        Unit of the predicted field; empty for a dimensionless one.
+
+    Raises
+    ------
+    ValueError
+        For fields that are not (sample, *grid), or a grid of more than three axes.
+    """
+    given, predicted, true = as_array(input), as_array(prediction), as_array(truth)
+    for role, field in (("input", given), ("prediction", predicted), ("truth", true)):
+        if field.shape != (len(true), *grid.shape):
+            raise ValueError(
+                f"plot_comparison: {role} has shape {field.shape}; expected (sample, *grid) = "
+                f"{(len(true), *grid.shape)}, one channel at a time"
+            )
+    if len(grid) == 1:
+        return _lines(given, predicted, true, grid.axes[0], names, units)
+    if len(grid) == 2:
+        return _maps(given, predicted, true, grid.axes, names, units)
+    if len(grid) == 3:
+        last = grid.axes[2]
+        middle = last.n // 2
+        title = f"Slice at {last.name} = {float(last.points()[middle]):.4g}"
+        cut = (..., middle)
+        return _maps(given[cut], predicted[cut], true[cut], grid.axes[:2], names, units, title)
+    raise ValueError(
+        f"plot_comparison draws 1 to 3 axes, not {len(grid)} ({', '.join(grid.names)}); pass a slice"
+    )
+
+
+def _maps(
+    inputs: np.ndarray,
+    predictions: np.ndarray,
+    truths: np.ndarray,
+    axes: tuple[Axis, ...],
+    names: tuple[str, str],
+    units: str,
+    title: str = "",
+) -> Figure:
+    first, second = axes
+    points = first.points().numpy(), second.points().numpy()
+    extent = pixel_extent(*points)
+    # a picture of space against time, or of a long channel, has no natural aspect
+    ratio = second.length / first.length
+    natural = "t" not in (first.name, second.name) and 0.25 <= ratio <= 4
+    rows = len(truths)
+    width = 2.1 if natural else 2.4
+    height = width * (ratio if natural else 0.9)
+    fig = Figure(figsize=(11.5, rows * (height + 0.3) + (0.8 if title else 0.5)))
+    panels = fig.subplots(rows, 4, squeeze=False, sharex=True, sharey=True)
+    quantity = label(names[1], units)
+    for row, (given, predicted, true) in enumerate(zip(inputs, predictions, truths, strict=True)):
+        error = np.abs(predicted - true)
+        shared = colours(true)
+        # arrays are indexed (first, second), images (row, column)
+        images = [
+            panel.imshow(field.T, extent=extent, aspect="equal" if natural else "auto", **style)
+            for panel, field, style in zip(
+                panels[row],
+                (given, predicted, true, error),
+                (colours(given), shared, shared, {"cmap": ERROR, "vmin": 0.0, "vmax": error.max() or 1.0}),
+                strict=True,
+            )
+        ]
+        add_colorbar(images[0], names[0])
+        add_colorbar(images[2], quantity, shown=[predicted])
+        add_colorbar(images[3], label("|error|", units))
+        panels[row, 0].set_ylabel(label(second.name))
+    for column, heading in enumerate(
+        (f"input {names[0]}", f"prediction {names[1]}", f"truth {names[1]}", "|error|")
+    ):
+        panels[0, column].set_title(heading)
+        panels[-1, column].set_xlabel(label(first.name))
+    for panel in panels.flat:
+        panel.spines[:].set_visible(True)
+    for axis in (panels[0, 0].xaxis, panels[0, 0].yaxis):  # shared by all panels
+        axis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
+    if title:
+        fig.suptitle(title)
+    return fig
+
+
+def _lines(
+    inputs: np.ndarray,
+    predictions: np.ndarray,
+    truths: np.ndarray,
+    axis: Axis,
+    names: tuple[str, str],
+    units: str,
+) -> Figure:
+    x = axis.points().numpy()
+    columns = len(truths)
+    fig = Figure(figsize=(max(4.5, 3.1 * columns + 0.6), 5.6))
+    panels = fig.subplots(3, columns, squeeze=False, sharex=True, gridspec_kw={"height_ratios": [2, 3, 2]})
+    quantity = label(names[1], units)
+    for column, (given, predicted, true) in enumerate(zip(inputs, predictions, truths, strict=True)):
+        top, middle, bottom = panels[:, column]
+        top.plot(x, given, color=TRUTH)
+        middle.plot(x, true, color=TRUTH, linewidth=2.4, alpha=0.55, label="truth")
+        middle.plot(x, predicted, color=PREDICTION, linestyle="--", label="prediction")
+        bottom.plot(x, predicted - true, color=PREDICTION)
+        bottom.axhline(0.0, color=TRUTH, linewidth=0.6)
+        bottom.set_xlabel(label(axis.name))
+        top.set_title(f"sample {column + 1}")
+    _name_rows(panels[:, 0], (names[0], quantity, f"error of {quantity}"))
+    panels[1, 0].legend(loc="best")
+    for panel in panels.flat:
+        panel.grid(True)
+    fig.align_ylabels(list(panels[:, 0]))
+    return fig
+
+
+def _name_rows(panels: np.ndarray, texts: tuple[str, ...]) -> None:
+    panel: Axes
+    for panel, text in zip(panels, texts, strict=True):
+        panel.set_ylabel(text)

@@ -1,0 +1,8 @@
+"""What a model is trained on: a problem (PINN) or a data set (operator)."""
+
+from sciml.tasks.normalized import NormalizedOperator
+from sciml.tasks.operator import OperatorTask
+from sciml.tasks.pinn import PinnTask
+from sciml.tasks.task import Evaluation, Task
+
+__all__ = ["Evaluation", "NormalizedOperator", "OperatorTask", "PinnTask", "Task"]

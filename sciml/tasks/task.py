@@ -1,0 +1,60 @@
+"""What a model is trained on, as the trainer sees it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from matplotlib.figure import Figure
+from torch import Tensor, nn
+
+
+@dataclass
+class Evaluation:
+    """How well a trained model does.
+
+    Attributes
+    ----------
+    metrics : keys for report.json, ``rel_l2`` among them
+    figures : (file name, figure, caption)
+    table : lines for the terminal
+    """
+
+    metrics: dict[str, Any]
+    figures: list[tuple[str, Figure, str]] = field(default_factory=list)
+    table: str = ""
+
+
+class Task(ABC):
+    """Named losses of a model on batches that depend on the step and the seed alone.
+
+    So a resumed run sees the batches that an uninterrupted one would have seen.
+    """
+
+    steps_per_epoch: int | None = None
+    """None where there is no data set to go through."""
+
+    @abstractmethod
+    def batch(self, step: int, model: nn.Module) -> Any:
+        """What step number ``step`` trains on; the same object as long as nothing changes."""
+
+    @abstractmethod
+    def losses(self, model: nn.Module, batch: Any) -> dict[str, Tensor]:
+        """The losses by name, each a scalar."""
+
+    @abstractmethod
+    def validate(self, model: nn.Module) -> dict[str, float]:
+        """Metrics worth logging during training."""
+
+    @abstractmethod
+    def evaluate(self, model: nn.Module) -> Evaluation:
+        """Metrics, figures and a table for the report."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """What `batch` needs after a resume beyond step and seed."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore `state_dict`."""

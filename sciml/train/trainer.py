@@ -1,0 +1,205 @@
+"""The training loop. It knows nothing of equations or data sets."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sciml.config import Stage, TrainConfig
+from sciml.optim import Balancer, learning_rate_factor
+from sciml.tasks.task import Task
+from sciml.train.progress import Progress
+from sciml.train.run_folder import RunFolder
+
+LBFGS_DEFAULTS = {"max_iter": 20, "history_size": 50, "line_search_fn": "strong_wolfe", "tolerance_grad": 0.0, "tolerance_change": 0.0}
+"""A tolerance would only end one step early; when a stage ends is for the trainer to say."""
+
+
+class TrainingError(RuntimeError):
+    """Training cannot go on: a loss or a parameter is not finite."""
+
+
+def make_optimizer(stage: Stage, parameters: list[Tensor]) -> torch.optim.Optimizer:
+    """The optimiser of a stage.
+
+    Raises ValueError for a name that torch.optim does not have and for an option that the optimiser does not take.
+    """
+    cls = getattr(torch.optim, stage.optimizer, None)
+    if not (isinstance(cls, type) and issubclass(cls, torch.optim.Optimizer)):
+        raise ValueError(f"train.stages: unknown optimizer {stage.optimizer!r}; use a class of torch.optim such as Adam, AdamW or LBFGS")
+    options = {**(LBFGS_DEFAULTS if cls is torch.optim.LBFGS else {}), **stage.options}
+    try:
+        return cls(parameters, **options)
+    except TypeError as error:
+        raise ValueError(f"train.stages: {stage.optimizer}: {error}") from None
+
+
+class Trainer:
+    """Goes through the stages of a configuration, logs, writes checkpoints, and resumes from one bit for bit.
+
+    A step trains on ``task.batch(step)``. The learning rate follows the progress of the stage, which is the
+    larger of the share of its steps and the share of its time.
+    """
+
+    def __init__(self, task: Task, model: nn.Module, config: TrainConfig, balancer: Balancer, run: RunFolder) -> None:
+        self.task, self.model, self.config, self.balancer, self.run = task, model, config, balancer, run
+        self.parameters = [p for p in model.parameters() if p.requires_grad]
+        self.step = 0
+        self.wall_s = 0.0
+        self._stage = 0
+        self._stage_step = 0
+        self._stage_wall_s = 0.0
+        self._lengths = [self._length(stage) for stage in config.stages]
+        self._optimizer = self._start_stage()
+        self._batch: Any = None
+        self._losses: dict[str, Tensor] = {}
+
+    def _length(self, stage: Stage) -> int:
+        if stage.steps is not None:
+            return stage.steps
+        assert stage.epochs is not None
+        if self.task.steps_per_epoch is None:
+            raise ValueError("train.stages: epochs need a data set; give steps")
+        return stage.epochs * self.task.steps_per_epoch
+
+    def _start_stage(self) -> torch.optim.Optimizer:
+        return make_optimizer(self.config.stages[self._stage], self.parameters)
+
+    def resume(self, device: torch.device) -> None:
+        """Continue from the last checkpoint of the run folder."""
+        state = self.run.load_checkpoint(device)
+        self.run.drop_records_after(state["step"] if state else -1)
+        if state is None:
+            return
+        self.model.load_state_dict(state["model"])
+        self.step, self.wall_s = state["step"], state["wall_s"]
+        self._stage, self._stage_step = state["stage"], state["stage_step"]
+        self._stage_wall_s = state["stage_wall_s"]
+        self._optimizer = self._start_stage()
+        self._optimizer.load_state_dict(state["optimizer"])
+        self.balancer.load_state_dict(state["balancer"])
+        self.task.load_state_dict(state["task"])
+        torch.set_rng_state(state["rng"].cpu())
+        if self.step:
+            self._batch = self.task.batch(self.step - 1, self.model)
+
+    def _checkpoint(self) -> None:
+        if not all(bool(torch.isfinite(p).all()) for p in self.parameters):
+            raise TrainingError(f"step {self.step}: a parameter is not finite; {self._advice()}")
+        self.run.save_checkpoint(
+            {
+                "model": self.model.state_dict(),
+                "optimizer": self._optimizer.state_dict(),
+                "balancer": self.balancer.state_dict(),
+                "task": self.task.state_dict(),
+                "rng": torch.get_rng_state(),
+                "step": self.step,
+                "wall_s": self.wall_s,
+                "stage": self._stage,
+                "stage_step": self._stage_step,
+                "stage_wall_s": self._stage_wall_s,
+            }
+        )
+
+    def _advice(self) -> str:
+        last = f"the last good state is {self.run.checkpoint}" if self.run.checkpoint.is_file() else "there was no checkpoint yet"
+        return f"{last}; try a smaller learning rate, train.gradient_clip, or dtype float64"
+
+    def fit(self) -> None:
+        """Train to the end of the last stage or of the time budget.
+
+        Raises TrainingError where a loss or a parameter stops being finite.
+        """
+        self.model.train()
+        last_checkpoint = time.perf_counter()
+        start, before = time.perf_counter(), self.wall_s
+        stage_before = self._stage_wall_s
+        if self.step == 0 and self._stage_step == 0:
+            self._checkpoint()
+        with Progress(sum(self._lengths), self.config.max_seconds, self.step, self.wall_s) as progress:
+            while not self._finished():
+                self._train_step()
+                now = time.perf_counter()
+                self.wall_s = before + now - start
+                self._stage_wall_s = stage_before + now - start
+                self.step += 1
+                self._stage_step += 1
+                if self._stage_over() and self._stage + 1 < len(self.config.stages):
+                    self._stage += 1
+                    self._stage_step, self._stage_wall_s, stage_before = 0, 0.0, start - now
+                    self._optimizer = self._start_stage()
+                done = self._finished()
+                if done or self.step % self.config.log_every == 0:
+                    progress.show(self.step, self.wall_s, self._log(done))
+                if done or now - last_checkpoint >= self.config.checkpoint_seconds:
+                    self._checkpoint()
+                    last_checkpoint = now
+        self.model.eval()
+
+    def _budget(self) -> float:
+        return math.inf if self.config.max_seconds is None else self.config.max_seconds
+
+    def _stage_progress(self) -> float:
+        """Share of the stage that is over: of its steps, or of its time where that is further."""
+        stage = self.config.stages[self._stage]
+        stage_start = self.wall_s - self._stage_wall_s
+        allowed = min(self._budget() - stage_start, stage.time_share * self._budget())
+        by_time = self._stage_wall_s / allowed if allowed > 0 else 1.0
+        return max(self._stage_step / self._lengths[self._stage], by_time)
+
+    def _stage_over(self) -> bool:
+        return self._stage_progress() >= 1.0
+
+    def _finished(self) -> bool:
+        return self._stage + 1 == len(self.config.stages) and self._stage_over() or self.wall_s >= self._budget()
+
+    def _train_step(self) -> None:
+        stage = self.config.stages[self._stage]
+        batch = self.task.batch(self.step, self.model)
+        is_lbfgs = isinstance(self._optimizer, torch.optim.LBFGS)
+        if is_lbfgs and self._batch is not None and batch is not self._batch:
+            # differences of gradients on different points are no curvature
+            self._optimizer.state.clear()
+        self._batch = batch
+        factor = learning_rate_factor(stage.schedule, self._stage_progress())
+        for group in self._optimizer.param_groups:
+            group["lr"] = group.setdefault("initial_lr", group["lr"]) * factor
+
+        def closure() -> float:
+            self._losses = self.task.losses(self.model, batch)
+            self._require_finite()
+            self.balancer.backward(self._losses, self.parameters)
+            if self.config.gradient_clip is not None:
+                nn.utils.clip_grad_norm_(self.parameters, self.config.gradient_clip)
+            if not is_lbfgs:
+                return 0.0
+            objective = self.balancer.objective(self._losses)
+            if objective is None:
+                raise ValueError(
+                    f"the balancer {type(self.balancer).__name__} has no scalar objective, which the line search of LBFGS needs; "
+                    "use WeightedSum or a first-order optimizer"
+                )
+            return float(objective.detach())
+
+        self._optimizer.step(closure)
+
+    def _require_finite(self) -> None:
+        for name, loss in self._losses.items():
+            if not bool(torch.isfinite(loss)):
+                raise TrainingError(f"step {self.step}: loss {name!r} is {float(loss.detach())}; {self._advice()}")
+
+    def _log(self, done: bool) -> dict[str, Any]:
+        record: dict[str, Any] = {"step": self.step, "wall_s": round(self.wall_s, 3), "stage": self._stage}
+        record["lr"] = self._optimizer.param_groups[0]["lr"]
+        record |= {name: float(loss.detach()) for name, loss in self._losses.items()}
+        every = self.config.validate_every
+        if done or (every and self.step % every == 0):
+            self.model.eval()
+            record |= self.task.validate(self.model)
+            self.model.train()
+        self.run.log(record)
+        return record

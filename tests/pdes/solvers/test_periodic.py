@@ -1,0 +1,376 @@
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import scipy.integrate
+import scipy.linalg
+import torch
+
+from pdes.derivatives import spectral_derivative
+from pdes.equations import Burgers, Heat, NavierStokes, Poisson
+from pdes.grid import Axis, Grid
+from pdes.pde import PDE
+from pdes.solvers import solve_periodic
+from pdes.solvers.semidiscrete import PeriodicSystem
+
+TURN = 2 * math.pi
+
+
+def torus(*shape, length=TURN):
+    return Grid(Axis(name, n, 0.0, length, periodic=True) for name, n in zip("xyz", shape, strict=False))
+
+
+def random_field(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+# --- equations of a user: no solver knows them ---------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ReactionBurgers(PDE):
+    nu: float = 0.1
+    rate: float = 2.0
+    coords, fields = ("x", "t"), ("u",)
+
+    def residual(self, s, d):
+        growth = self.rate * s.u * (1 - s.u)
+        return {"balance": d(s.u, "t") + d(s.u**2 / 2, "x") - self.nu * d(s.u, "xx") - growth}
+
+
+@dataclass(frozen=True)
+class KortewegDeVries(PDE):
+    coords, fields = ("x", "t"), ("u",)
+
+    def residual(self, s, d):
+        return {"kdv": d(s.u, "t") + 6 * s.u * d(s.u, "x") + d(s.u, "xxx")}
+
+
+@dataclass(frozen=True)
+class LongWave(PDE):
+    """Linear Benjamin-Bona-Mahony: the time derivative has a symbol of its own."""
+
+    coords, fields = ("t", "x"), ("u",)
+
+    def residual(self, s, d):
+        return {"wave": d(s.u, "t") - d(s.u, "xxt") + d(s.u, "x")}
+
+
+@dataclass(frozen=True)
+class Schroedinger(PDE):
+    """Free particle p + i q, residuals in the other order than the fields and with a scaled time derivative."""
+
+    coords, fields = ("x", "t"), ("p", "q")
+
+    def residual(self, s, d):
+        return {"imaginary": 2 * d(s.q, "t") - d(s.p, "xx"), "real": 2 * d(s.p, "t") + d(s.q, "xx")}
+
+
+@dataclass(frozen=True)
+class Conduction(PDE):
+    coords, fields, inputs = ("x", "t"), ("u",), ("a",)
+
+    def residual(self, s, d):
+        return {"heat": d(s.u, "t") - d(s.a * d(s.u, "x"), "x")}
+
+
+@dataclass(frozen=True)
+class Forced(PDE):
+    coords, fields = ("x", "t"), ("u",)
+
+    def residual(self, s, d):
+        return {"force": d(s.u, "t") - torch.cos(s.t) * torch.sin(s.x) + d(s.u, "x") - s.t * torch.cos(s.x)}
+
+
+@dataclass(frozen=True)
+class Flow(PDE):
+    """Any single equation in (x, t), by a function of s and d."""
+
+    law: object
+    coords, fields = ("x", "t"), ("u",)
+
+    def residual(self, s, d):
+        return {"law": self.law(s, d)}
+
+
+@dataclass(frozen=True)
+class PrimitiveFlow(PDE):
+    coords, fields = ("x", "y", "t"), ("u", "v", "p")
+
+    def residual(self, s, d):
+        return {
+            "x": d(s.u, "t") + s.u * d(s.u, "x") + s.v * d(s.u, "y") + d(s.p, "x"),
+            "y": d(s.v, "t") + s.u * d(s.v, "x") + s.v * d(s.v, "y") + d(s.p, "y"),
+            "mass": d(s.u, "x") + d(s.v, "y"),
+        }
+
+
+# --- exact solutions ---------------------------------------------------------------------------------
+
+
+def cole_hopf(x, t, nu, a=0.5):
+    """u = -2 nu phi_x / phi with phi = 1 + a exp(-nu t) cos x, which solves the heat equation."""
+    decay = a * math.exp(-nu * t)
+    return 2 * nu * decay * torch.sin(x) / (1 + decay * torch.cos(x))
+
+
+def test_heat_is_exact_whatever_the_step():
+    grid = torus(16, 12, 10)
+    x, y, z = grid.mesh()
+    u = torch.sin(2 * x) * torch.cos(y) * torch.sin(3 * z)
+    found = solve_periodic(Heat(kappa=0.1, dimensions=3), {"u": u[None]}, [0.0, 0.7], grid, dt=0.7)["u"]
+    assert found.shape == (1, 2, 16, 12, 10)
+    torch.testing.assert_close(found[0, 0], u, rtol=0, atol=1e-13)
+    torch.testing.assert_close(found[0, 1], u * math.exp(-0.1 * 14 * 0.7), rtol=0, atol=1e-13)
+
+
+def test_burgers_meets_its_cole_hopf_solution():
+    grid = torus(96)
+    x = grid.points()[0]
+    nu = 0.3
+    found = solve_periodic(Burgers(nu=nu), {"u": cole_hopf(x, 0.0, nu)[None]}, [0.5, 2.0], grid, rtol=1e-11)[
+        "u"
+    ]
+    for frame, t in zip(found[0], (0.5, 2.0), strict=True):
+        torch.testing.assert_close(frame, cole_hopf(x, t, nu), rtol=0, atol=1e-11)
+
+
+def test_fourth_order_in_time():
+    grid = torus(96)
+    x = grid.points()[0]
+    nu, mean = 0.5, 1.0  # Galilean: u = mean + w(x - mean t, t)
+    start = mean + cole_hopf(x, 0.0, nu, 0.9)
+    exact = mean + cole_hopf(x - mean * 2.0, 2.0, nu, 0.9)
+    steps = [10, 20, 40]
+    errors = []
+    for n in steps:
+        u = solve_periodic(Burgers(nu=nu), {"u": start[None]}, [2.0], grid, dt=2.0 / n)["u"][0, 0]
+        errors.append((u - exact).norm().item())
+    order = -np.polyfit(np.log(steps), np.log(errors), 1)[0]
+    assert order == pytest.approx(4, abs=0.3)
+
+
+def test_taylor_green_vortex_and_its_stream_function():
+    grid = torus(24, 18)
+    x, y = grid.mesh()
+    w = 2 * torch.sin(x) * torch.sin(y)
+    found = solve_periodic(NavierStokes(nu=0.1), {"w": w[None]}, [1.5], grid, inputs={"f": 0.0})
+    torch.testing.assert_close(found["w"][0, 0], w * math.exp(-0.3), rtol=0, atol=1e-12)
+    torch.testing.assert_close(found["psi"][0, 0], w / 2 * math.exp(-0.3), rtol=0, atol=1e-12)
+
+
+def test_kolmogorov_flow_is_the_balance_of_force_and_friction():
+    grid = torus(12, 12)
+    _, y = grid.mesh()
+    force = 4 * torch.cos(2 * y)
+    found = solve_periodic(
+        NavierStokes(nu=0.5), {"w": torch.zeros(1, 12, 12)}, [30.0], grid, inputs={"f": force}
+    )
+    torch.testing.assert_close(found["w"][0, 0], force / (0.5 * 4), rtol=0, atol=1e-9)
+
+
+def test_soliton_travels_at_its_speed():
+    grid = torus(256, length=40.0)
+    x = grid.points()[0]
+    speed = 2.0
+
+    def soliton(t):
+        return speed / 2 / torch.cosh(math.sqrt(speed) / 2 * (x - 12 - speed * t)) ** 2
+
+    found = solve_periodic(KortewegDeVries(), {"u": soliton(0.0)[None]}, [4.0], grid, dt=4e-3)["u"]
+    torch.testing.assert_close(found[0, 0], soliton(4.0), rtol=0, atol=1e-6)
+
+
+def test_a_time_derivative_with_a_symbol_of_its_own():
+    grid = torus(16)
+    x = grid.points()[0]
+    found = solve_periodic(LongWave(), {"u": torch.cos(3 * x)[None]}, [5.0], grid)["u"]
+    torch.testing.assert_close(found[0, 0], torch.cos(3 * x - 3 / (1 + 9) * 5.0), rtol=0, atol=1e-12)
+
+
+def test_coupled_fields_and_residuals_in_any_order():
+    grid = torus(16)
+    x = grid.points()[0]
+    found = solve_periodic(
+        Schroedinger(), {"p": torch.cos(2 * x)[None], "q": torch.sin(2 * x)[None]}, [1.0], grid
+    )
+    phase = 2 * x - 2.0 * 1.0  # omega = k^2 / 2
+    torch.testing.assert_close(found["p"][0, 0], torch.cos(phase), rtol=0, atol=1e-7)
+    torch.testing.assert_close(found["q"][0, 0], torch.sin(phase), rtol=0, atol=1e-7)
+
+
+def test_a_variable_coefficient_against_the_matrix_exponential():
+    n = 96
+    grid = torus(n)
+    x = grid.points()[0]
+    a = torch.stack([1 + 0.5 * torch.cos(x), 2 + torch.sin(2 * x)])
+    u = torch.stack([torch.sin(x), torch.exp(torch.cos(x))])
+    found = solve_periodic(Conduction(), {"u": u}, [0.3], grid, inputs={"a": a})["u"]
+    D = spectral_derivative(torch.eye(n, dtype=torch.float64), 0, 1, TURN)
+    for sample in range(2):
+        propagator = scipy.linalg.expm((0.3 * D @ torch.diag(a[sample]) @ D).numpy())
+        np.testing.assert_allclose(found[sample, 0].numpy(), propagator @ u[sample].numpy(), atol=1e-7)
+
+
+def test_forces_may_depend_on_position_and_time():
+    # u = sin(t) sin(x) gives u_t = cos t sin x, u_x = sin t cos x; the rest (t - sin t) cos(x - .) stays: use scipy
+    grid = torus(12)
+    x = grid.points()[0].numpy()
+    found = solve_periodic(Forced(), {"u": torch.zeros(1, 12)}, [2.0], grid, start=0.5)["u"][0, 0]
+
+    # u = a(t) sin x + b(t) cos x: a' = cos t + b, b' = t - a
+    result = scipy.integrate.solve_ivp(
+        lambda t, v: [np.cos(t) + v[1], t - v[0]], (0.5, 2.0), [0, 0], rtol=1e-11, atol=1e-12
+    )
+    a, b = result.y[:, -1]
+    np.testing.assert_allclose(found.numpy(), a * np.sin(x) + b * np.cos(x), atol=1e-8)
+
+
+def test_an_equation_of_the_user_against_another_solver():
+    grid = torus(64)
+    x = grid.points()[0]
+    pde, u = ReactionBurgers(), 0.5 + 0.3 * torch.sin(x)
+    found = solve_periodic(pde, {"u": u[None]}, [0.0, 1.0], grid, rtol=1e-9)["u"][0, 1]
+
+    def rate(_, v):
+        v = torch.from_numpy(v)
+        slope, bend = (spectral_derivative(v, 0, order, TURN) for order in (1, 2))
+        return (-v * slope + pde.nu * bend + pde.rate * v * (1 - v)).numpy()
+
+    result = scipy.integrate.solve_ivp(rate, (0, 1), u.numpy(), method="Radau", rtol=1e-9, atol=1e-11)
+    np.testing.assert_allclose(found.numpy(), result.y[:, -1], atol=1e-7)
+    # a uniform state follows the logistic law
+    flat = solve_periodic(pde, {"u": torch.full((1, 64), 0.1)}, [1.0], grid)["u"]
+    torch.testing.assert_close(flat, torch.full_like(flat, 1 / (1 + 9 * math.exp(-2.0))), rtol=1e-8, atol=0)
+
+
+# --- invariants -----------------------------------------------------------------------------------------
+
+
+def as_values(v, grid):
+    return torch.fft.irfftn(v, s=grid.shape, dim=tuple(range(-len(grid), 0)))
+
+
+@pytest.mark.parametrize("n", [24, 25, 32])
+def test_dealiasing_conserves_what_the_equation_conserves(n):
+    """The truncated inviscid equations keep mean and energy (enstrophy) only where products do not alias."""
+    grid = torus(n)
+    system = PeriodicSystem(Burgers(nu=0.0), grid, {"u": random_field(3, n)}, {}, (0.0, 1.0))
+    u, rate = as_values(system.start, grid), as_values(system.rate(system.start, 0.0), grid)
+    assert (u * rate).sum(-1).abs().max() < 1e-12 * u.norm() * rate.norm()
+    assert rate.mean(-1).abs().max() < 1e-13 * rate.abs().max()
+    raw = random_field(3, n)  # the control: with all modes, products alias and energy is not kept
+    assert (raw * raw * spectral_derivative(raw, -1, 1, TURN)).sum(-1).abs().min() > 1e-3
+
+    grid = torus(n, n + 1)
+    flow = NavierStokes(nu=0.0)
+    force = torch.zeros(2, n, n + 1, dtype=torch.float64)
+    system = PeriodicSystem(flow, grid, {"w": random_field(2, n, n + 1)}, {"f": force}, (0.0, 1.0))
+    w, rate = as_values(system.start, grid), as_values(system.rate(system.start, 0.0), grid)
+    psi = system.fields(system.start, 0.0)["psi"]
+    for kept in (w[:, 0], psi):
+        assert (kept * rate[:, 0]).sum().abs() < 1e-12 * kept.norm() * rate.norm()
+
+
+def test_modes_beyond_two_thirds_are_cut():
+    grid = torus(30)
+    x = grid.points()[0]
+    u = torch.stack([torch.cos(9 * x), torch.cos(10 * x), 1 + torch.cos(14 * x)])
+    found = solve_periodic(Heat(kappa=0.0), {"u": u}, [0.0], grid)["u"][:, 0]
+    torch.testing.assert_close(found, torch.stack([u[0], 0 * x, 1 + 0 * x]), rtol=0, atol=1e-13)
+
+
+def test_samples_of_a_batch_do_not_see_each_other():
+    grid = torus(32)
+    u = torch.fft.irfft(torch.fft.rfft(random_field(3, 32))[:, :6], n=32)
+    together = solve_periodic(Burgers(nu=0.1), {"u": u}, [0.4], grid, dt=0.05)["u"]
+    for i in range(3):
+        alone = solve_periodic(Burgers(nu=0.1), {"u": u[i : i + 1]}, [0.4], grid, dt=0.05)["u"]
+        torch.testing.assert_close(together[i : i + 1], alone, rtol=1e-12, atol=1e-13)
+
+
+def test_parameters_may_differ_between_samples_and_be_learnable():
+    grid = torus(16)
+    x = grid.points()[0]
+    kappa = torch.nn.Parameter(torch.tensor([[0.1], [0.4]], dtype=torch.float64))
+    found = solve_periodic(Heat(kappa=kappa), {"u": torch.sin(x).expand(2, 16)}, [1.0], grid)["u"]
+    assert not found.requires_grad
+    torch.testing.assert_close(found[:, 0], torch.exp(-kappa.detach()) * torch.sin(x), rtol=0, atol=1e-13)
+
+
+def test_times_that_are_no_multiples_of_the_step():
+    grid = torus(48)
+    x = grid.points()[0]
+    start = cole_hopf(x, 0.0, 0.5)[None]
+    found = solve_periodic(Burgers(nu=0.5), {"u": start}, [0.1, 0.37, 0.37, 1.0], grid, dt=0.03)["u"][0]
+    assert torch.equal(found[1], found[2])
+    torch.testing.assert_close(found[3], cole_hopf(x, 1.0, 0.5), rtol=0, atol=1e-7)
+
+
+# --- refusals -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("law", "message"),
+    [
+        (lambda s, d: d(s.u, "tt") - d(s.u, "xx"), "second time derivative"),
+        (lambda s, d: d(2 * d(s.u, "t"), "t") - d(s.u, "xx"), "second time derivative"),
+        (lambda s, d: (1 + s.u**2) * d(s.u, "t") - d(s.u, "xx"), "constant coefficient"),
+        (lambda s, d: (2 + torch.sin(s.x)) * d(s.u, "t"), "constant coefficient"),
+        (lambda s, d: (1 + s.t) * d(s.u, "t"), "constant coefficient"),
+        (lambda s, d: d(s.u * s.u, "t") - s.u, "constant coefficient"),
+        (lambda s, d: d(s.u, "x") - s.u, "no time derivative"),
+    ],
+)
+def test_equations_of_another_kind_are_refused(law, message):
+    with pytest.raises(ValueError, match=f"Flow.*{message}"):
+        solve_periodic(Flow(law), {"u": torch.ones(1, 16)}, [1.0], torus(16))
+
+
+def test_a_pressure_that_no_residual_determines_is_refused():
+    zero = torch.zeros(1, 8, 8)
+    with pytest.raises(ValueError, match="do not determine p; an incompressible flow"):
+        solve_periodic(PrimitiveFlow(), {"u": zero, "v": zero}, [1.0], torus(8, 8))
+
+
+def test_a_solution_that_blows_up_names_its_step():
+    # u' = u^2 from 1 is infinite at t = 1
+    with pytest.raises(FloatingPointError, match=r"Flow: the solution is not finite after step \d+ \(t = "):
+        solve_periodic(
+            Flow(lambda s, d: d(s.u, "t") - s.u**2), {"u": torch.ones(1, 8)}, [4.0], torus(8), dt=0.05
+        )
+
+
+def test_bad_input_is_named():
+    grid, heat, u = torus(8), Heat(), torch.zeros(2, 8)
+    walls = Grid([Axis("x", 8, convention="vertices")])
+    cases = [
+        (heat, {"u": u}, [1.0], walls, {}, "needs periodic axes and x is not"),
+        (heat, {"u": u}, [1.0], torus(8, 8), {}, "lives on the axes x; the grid has x, y"),
+        (Poisson(dimensions=1), {"u": u}, [1.0], grid, {}, "no time t among"),
+        (heat, {"u": u}, [1.0, 0.5], grid, {}, "times must increase"),
+        (heat, {"u": u}, [], grid, {}, "times must increase"),
+        (heat, {"u": u}, [1.0], grid, {"dt": 0.0}, "dt=0.0"),
+        (heat, {"u": u[0]}, [1.0], grid, {}, r"initial 'u' has shape \(8,\); expected \(batch, 8\)"),
+        (heat, {"u": u * math.nan}, [1.0], grid, {}, "not finite"),
+        (heat, {"v": u}, [1.0], grid, {}, "has the fields u, not v"),
+        (heat, {}, [1.0], grid, {}, "initial values must be"),
+        (heat, {"u": u}, [1.0], grid, {"inputs": {"f": 1.0}}, r"needs the inputs \(\), given \(f\)"),
+        (
+            Conduction(),
+            {"u": u},
+            [1.0],
+            grid,
+            {"inputs": {"a": torch.ones(3)}},
+            r"input 'a' has shape \(3,\)",
+        ),
+    ]
+    for pde, initial, times, where, options, message in cases:
+        with pytest.raises(ValueError, match=message):
+            solve_periodic(pde, initial, times, where, **options)
+    flow, w = NavierStokes(), torch.zeros(1, 8, 8)
+    with pytest.raises(ValueError, match="psi cannot have an initial value"):
+        solve_periodic(flow, {"w": w, "psi": w}, [1.0], torus(8, 8), inputs={"f": 0.0})
+    with pytest.raises(ValueError, match="initial values of w are missing"):
+        solve_periodic(flow, {"psi": w}, [1.0], torus(8, 8), inputs={"f": 0.0})

@@ -1,0 +1,65 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pdes.grid import Axis, Grid
+from sciml import evaluate
+
+
+@given(st.integers(0, 999), st.integers(4, 9), st.integers(4, 9), st.booleans(), st.booleans())
+def test_the_error_spectrum_sums_to_the_squared_error(seed: int, n: int, m: int, a: bool, b: bool) -> None:
+    grid = Grid([Axis("x", n, periodic=a), Axis("y", m, upper=3, periodic=b)])
+    prediction, truth = torch.randn(
+        2, 3, 2, n, m, generator=torch.Generator().manual_seed(seed), dtype=torch.float64
+    )
+    spectrum = evaluate.error_spectrum(prediction, truth, grid)
+    assert spectrum.truth.sum() == pytest.approx(1)
+    expected = float(evaluate.relative_l2(prediction, truth).square().mean())
+    assert spectrum.error.sum() == pytest.approx(expected)
+
+
+def test_waves_land_in_their_shells() -> None:
+    grid = Grid([Axis("x", 32, upper=2, periodic=True), Axis("y", 32, periodic=True)])
+    x, y = grid.mesh()
+    # one wave on the short side is two on the longest
+    truth = torch.cos(2 * math.pi * y)[None, None]
+    prediction = truth + 0.1 * torch.cos(5 * math.pi * x)
+    spectrum = evaluate.error_spectrum(prediction, truth, grid)
+    assert spectrum.wavenumbers[spectrum.truth > 1e-20].tolist() == [2]
+    assert spectrum.wavenumbers[spectrum.error > 1e-20].tolist() == [5]
+    assert spectrum.error[5] == pytest.approx(0.01)
+
+
+def test_a_jump_between_walls_is_not_mistaken_for_small_scales() -> None:
+    walls = Grid([Axis("x", 128, convention="centres")])
+    ramp = walls.mesh()[0][None, None] - 0.5
+    periodic = Grid([Axis("x", 128, convention="centres", periodic=True)])
+    tails = [evaluate.error_spectrum(ramp, ramp, grid).truth[8:].sum() for grid in (walls, periodic)]
+    assert tails[0] < 1e-3 < tails[1]
+
+
+def test_nyquist_is_that_of_the_coarsest_axis() -> None:
+    assert evaluate.nyquist(Grid([Axis("x", 16, periodic=True)])) == pytest.approx(8)
+    # spacing 2/16 on the long side: 8 waves on its length
+    grid = Grid([Axis("x", 16, upper=2, periodic=True), Axis("y", 16, periodic=True)])
+    assert evaluate.nyquist(grid) == pytest.approx(8)
+
+
+def test_bad_fields_are_refused() -> None:
+    grid = Grid([Axis("x", 8, periodic=True)])
+    with pytest.raises(ValueError, match="zero everywhere"):
+        evaluate.error_spectrum(torch.ones(1, 1, 8), torch.zeros(1, 1, 8), grid)
+    with pytest.raises(ValueError, match=r"grid of shape \(8,\)"):
+        evaluate.error_spectrum(torch.ones(1, 1, 9), torch.ones(1, 1, 9), grid)
+
+
+def test_spectrum_arrays_have_one_length() -> None:
+    grid = Grid([Axis("x", 9, periodic=True), Axis("y", 6, convention="vertices")])
+    fields = torch.randn(1, 1, 9, 6, generator=torch.Generator().manual_seed(0))
+    wavenumbers, truth, error = evaluate.error_spectrum(fields, fields, grid)
+    assert len(wavenumbers) == len(truth) == len(error)
+    assert np.array_equal(error, np.zeros_like(error))
