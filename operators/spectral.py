@@ -22,7 +22,7 @@ class SpectralConv(nn.Module):
     points are transformed; the result takes its first value again at the far end.
 
     The transform takes one axis at a time and drops the modes that are not kept before the next axis, which
-    at 64² with 24 modes takes 0.6 of the time of a full transform.
+    then costs less.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ class SpectralConv(nn.Module):
         sizes = x.shape[2:]
         self._check_points(sizes)
         z = self.transform(x.to(self.weight.dtype)).flatten(2).permute(2, 1, 0).contiguous()
-        # one batched complex product over the modes, on a contiguous operand: 4 times faster than einsum
+        # one batched complex product over the modes: faster on a contiguous operand than einsum, measured
         z = torch.bmm(z, torch.view_as_complex(self.weight).flatten(0, len(sizes) - 1))
         y = self.inverse(z.permute(2, 1, 0).unflatten(2, self.kept), sizes)
         return y if self.bias is None else y + self.bias.view(-1, *[1] * (len(sizes) + 1))
@@ -87,8 +87,8 @@ class SpectralConv(nn.Module):
                 x = torch.fft.rfft(x, dim=dim, norm="forward").narrow(dim, 0, self.kept[-1])
             else:
                 x = torch.fft.fft(x, dim=dim, norm="forward")
-                n = x.shape[dim]
-                x = torch.cat([x.narrow(dim, 0, m - m // 2), x.narrow(dim, n - m // 2, m // 2)], dim)
+                low, _, negative = x.split([m - m // 2, x.shape[dim] - m, m // 2], dim)
+                x = torch.cat([low, negative], dim)
         return x
 
     def inverse(self, z: Tensor, sizes: Sequence[int]) -> Tensor:
@@ -100,8 +100,8 @@ class SpectralConv(nn.Module):
                 z = torch.fft.irfft(z, n=period, dim=dim, norm="forward")
             else:
                 gap = z.new_zeros([*z.shape[:dim], period - m, *z.shape[dim + 1 :]])
-                z = torch.cat([z.narrow(dim, 0, m - m // 2), gap, z.narrow(dim, m - m // 2, m // 2)], dim)
-                z = torch.fft.ifft(z, dim=dim, norm="forward")
+                low, negative = z.split([m - m // 2, m // 2], dim)
+                z = torch.fft.ifft(torch.cat([low, gap, negative], dim), dim=dim, norm="forward")
             if self.grid[axis] == "vertices":
                 z = torch.cat([z, z.narrow(dim, 0, 1)], dim)
         return z

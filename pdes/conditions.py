@@ -27,7 +27,9 @@ def prescribed(value: Value, points: Tensor) -> Tensor:
         return torch.full_like(points[:, 0], value)
     result = value(points)
     if result.shape != points.shape[:1]:
-        raise ValueError(f"a prescribed value must be ({len(points)},), one a point, not {tuple(result.shape)}")
+        raise ValueError(
+            f"a prescribed value must be ({len(points)},), one a point, not {tuple(result.shape)}"
+        )
     return result
 
 
@@ -81,7 +83,9 @@ class Initial(Condition):
 
     def check(self, domain: Domain) -> None:
         if not isinstance(domain, SpaceTime):
-            raise ValueError(f"condition {self.name!r} needs a domain with time: write for example Interval(-1, 1) * TimeDomain(0, 1)")
+            raise ValueError(
+                f"condition {self.name!r} needs a domain with time: write for example Interval(-1, 1) * TimeDomain(0, 1)"
+            )
 
     def sample(self, domain: Domain, n: int, generator: torch.Generator, dtype: torch.dtype) -> Tensor:
         assert isinstance(domain, SpaceTime)

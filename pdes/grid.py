@@ -17,6 +17,7 @@ why super-resolution fails. So the convention travels with the data.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -53,9 +54,7 @@ class Axis:
         if self.n < 2:
             raise ValueError(f"axis {self.name!r} has {self.n} point(s); a grid axis needs at least 2")
         if not self.upper > self.lower:
-            raise ValueError(
-                f"axis {self.name!r}: upper end {self.upper} must exceed lower end {self.lower}"
-            )
+            raise ValueError(f"axis {self.name!r}: upper end {self.upper} must exceed lower end {self.lower}")
         if self.periodic and self.convention == "vertices":
             raise ValueError(
                 f"axis {self.name!r} is periodic, so its two ends are one point: drop the last one and use 'half-open'"
@@ -96,7 +95,9 @@ class Axis:
 
         Raises ValueError where the points are not uniform (relative 1e-4 of the spacing) and increasing.
         """
-        x = np.asarray(points, dtype=np.float64).reshape(-1)
+        given = np.asarray(points)
+        precision = np.finfo(given.dtype).eps if given.dtype.kind == "f" else np.finfo(np.float64).eps
+        x = given.astype(np.float64).reshape(-1)
         if x.size < 2:
             raise ValueError(f"axis {name!r} has {x.size} point(s); a grid axis needs at least 2")
         if not np.isfinite(x).all():
@@ -115,9 +116,12 @@ class Axis:
             convention = "centres" if starts_half_a_step_in else ("half-open" if periodic else "vertices")
         lower = float(x[0]) - (0.5 * h if convention == "centres" else 0.0)
         span = h * (x.size - 1 if convention == "vertices" else x.size)
-        # a length that is one rounding error away from a round number is that number
-        upper = float(f"{lower + span:.6g}")
-        return cls(name, x.size, float(f"{lower:.6g}"), upper, convention, periodic)
+        ends = np.array([lower, lower + span])
+        # an end that is a rounding error away from a round number is that number
+        scale = float(np.abs(ends).max())
+        rounded = ends.round(5 - math.floor(math.log10(scale)))
+        ends = np.where(np.abs(ends - rounded) <= 4 * precision * scale, rounded, ends)
+        return cls(name, x.size, float(ends[0]), float(ends[1]), convention, periodic)
 
 
 @dataclass(frozen=True)

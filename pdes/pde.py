@@ -84,7 +84,9 @@ class PDE(ABC):
         residuals = self.residual(s, d)
         name = type(self).__name__
         if not isinstance(residuals, Mapping) or not residuals:
-            raise ValueError(f"{name}.residual must return a dict of named tensors, not {type(residuals).__name__}")
+            raise ValueError(
+                f"{name}.residual must return a dict of named tensors, not {type(residuals).__name__}"
+            )
         expected = torch.broadcast_shapes(*(getattr(s, field).shape for field in self.fields))
         for key, value in residuals.items():
             if not isinstance(value, Tensor) or value.shape != expected:

@@ -52,7 +52,9 @@ class Problem:
         names = [condition.name for condition in self.conditions]
         repeated = {name for name in names if names.count(name) > 1}
         if repeated:
-            raise ValueError(f"problem {self.name!r}: conditions need names of their own; repeated: {', '.join(sorted(repeated))}")
+            raise ValueError(
+                f"problem {self.name!r}: conditions need names of their own; repeated: {', '.join(sorted(repeated))}"
+            )
         for condition in self.conditions:
             if condition.field not in pde.fields:
                 raise ValueError(

@@ -21,7 +21,9 @@ PointInput = float | Callable[[Tensor], Tensor]
 def _require(pde: PDE, kind: str, needed: tuple[str, ...], given: Mapping[str, object]) -> None:
     missing = [name for name in needed if name not in given]
     if missing:
-        raise ValueError(f"{type(pde).__name__} needs the {kind} {', '.join(missing)}; given: {', '.join(given) or 'none'}")
+        raise ValueError(
+            f"{type(pde).__name__} needs the {kind} {', '.join(missing)}; given: {', '.join(given) or 'none'}"
+        )
 
 
 def point_state(
@@ -96,6 +98,10 @@ def grid_residual(
         if value.dim() == 0:
             value = value.expand(grid.shape)
         if value.shape[-len(grid) :] != grid.shape:
-            raise ValueError(f"field {name!r} has shape {tuple(value.shape)}; expected (..., {', '.join(map(str, grid.shape))})")
+            raise ValueError(
+                f"field {name!r} has shape {tuple(value.shape)}; expected (..., {', '.join(map(str, grid.shape))})"
+            )
         values[name] = value
-    return pde.named_residual(State(values), GridDerivatives(grid, method=method, accuracy=accuracy, coords=pde.coords))
+    return pde.named_residual(
+        State(values), GridDerivatives(grid, method=method, accuracy=accuracy, coords=pde.coords)
+    )

@@ -15,7 +15,9 @@ from pdes.residual import PointInput, grid_residual, point_residual
 _MAX_POINTS = 300_000
 
 
-def _smooth_fields(names: tuple[str, ...], n_coords: int, generator: torch.Generator) -> Callable[[Tensor], Tensor]:
+def _smooth_fields(
+    names: tuple[str, ...], n_coords: int, generator: torch.Generator
+) -> Callable[[Tensor], Tensor]:
     """A function of points (n, d) to (n, k) whose values are smooth, positive and 1-periodic in every coordinate."""
     amplitude = 0.2 + 0.2 * torch.rand(len(names), n_coords, generator=generator, dtype=torch.float64)
     phase = 2 * math.pi * torch.rand(len(names), n_coords, generator=generator, dtype=torch.float64)
@@ -77,7 +79,9 @@ def check_pde(
     def difference(n: int, method: str, accuracy: int) -> float:
         """Largest difference between the grid's residual and autograd's, relative to the residual's size."""
         periodic = method == "spectral"
-        grid = Grid(Axis(c, n, 0.0, 1.0, "half-open" if periodic else "vertices", periodic) for c in pde.coords)
+        grid = Grid(
+            Axis(c, n, 0.0, 1.0, "half-open" if periodic else "vertices", periodic) for c in pde.coords
+        )
         z = torch.stack([x.reshape(-1) for x in grid.mesh()], 1)
         values = smooth(z).T.reshape(-1, *grid.shape)
         on_grid = grid_residual(
@@ -90,7 +94,9 @@ def check_pde(
         )
         at_points = point_residual(pde, network, z, smooth_inputs)
         if on_grid.keys() != at_points.keys():
-            raise AssertionError(f"{name}: the names of the residuals depend on the method: {set(on_grid) ^ set(at_points)}")
+            raise AssertionError(
+                f"{name}: the names of the residuals depend on the method: {set(on_grid) ^ set(at_points)}"
+            )
         worst = 0.0
         for key, expected in at_points.items():
             error = (on_grid[key].reshape(-1) - expected).detach()
@@ -103,18 +109,24 @@ def check_pde(
     figures["spectral"] = difference(fine, "spectral", 2)
     previous = difference(coarse, "spectral", 2)
     if not (figures["spectral"] < 1e-6 or (fine < 32 and figures["spectral"] < 0.1 * previous)):
-        raise AssertionError(f"{name}: the spectral residual differs from autograd's by {figures['spectral']:.2e} on {fine} points an axis")
+        raise AssertionError(
+            f"{name}: the spectral residual differs from autograd's by {figures['spectral']:.2e} on {fine} points an axis"
+        )
     for accuracy in (2, 4):
         coarse, fine = _sizes(pde, (48, 96))
         order = math.log2(difference(coarse, "stencil", accuracy) / difference(fine, "stencil", accuracy))
         figures[f"order {accuracy}"] = order
         if order < accuracy - (0.4 if fine == 96 else 1.0):
-            raise AssertionError(f"{name}: stencils of order {accuracy} converge with order {order:.2f} ({coarse} to {fine} points an axis)")
+            raise AssertionError(
+                f"{name}: stencils of order {accuracy} converge with order {order:.2f} ({coarse} to {fine} points an axis)"
+            )
     if solution is not None:
         if points is None:
             points = torch.rand(64, len(pde.coords), generator=generator, dtype=torch.float64)
         residuals = point_residual(pde, solution, points.to(torch.float64), inputs)
         figures["solution"] = max(float(r.detach().abs().max()) for r in residuals.values())
         if not figures["solution"] < 1e-8:
-            raise AssertionError(f"{name}: the residual of the given solution is {figures['solution']:.2e}, expected 0 (1e-8)")
+            raise AssertionError(
+                f"{name}: the residual of the given solution is {figures['solution']:.2e}, expected 0 (1e-8)"
+            )
     return figures

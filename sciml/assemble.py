@@ -21,6 +21,7 @@ from sciml.data import FieldDataset, split_indices
 from sciml.optim import Balancer
 from sciml.tasks import NormalizedOperator, OperatorTask, PinnTask, Task
 
+
 def is_class(base: type) -> Any:
     """The test whether an object is a proper subclass of ``base``."""
     return lambda value: isinstance(value, type) and issubclass(value, base) and value is not base
@@ -37,7 +38,9 @@ def pick_device(name: str) -> torch.device:
         device = torch.device(name)
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError) as error:
-        raise ValueError(f"device {name!r} is not available; use auto or cpu ({str(error).splitlines()[0]})") from None
+        raise ValueError(
+            f"device {name!r} is not available; use auto or cpu ({str(error).splitlines()[0]})"
+        ) from None
     return device
 
 
@@ -59,13 +62,19 @@ def make_problem(component: Component) -> Problem:
         spec.loader.exec_module(module)
         if not callable(getattr(module, function, None)):
             raise ValueError(f"problem {component.name!r}: {path} has no function {function!r}")
-        problem = build(Component(function, component.options), {function: getattr(module, function)}, "problem")
+        problem = build(
+            Component(function, component.options), {function: getattr(module, function)}, "problem"
+        )
     if not isinstance(problem, Problem):
-        raise ValueError(f"problem {component.name!r} returned {type(problem).__name__}, expected pdes.Problem")
+        raise ValueError(
+            f"problem {component.name!r} returned {type(problem).__name__}, expected pdes.Problem"
+        )
     return problem
 
 
-def make_pinn(config: Config, dtype: torch.dtype, device: torch.device) -> tuple[PinnTask, nn.Module, dict[str, Any]]:
+def make_pinn(
+    config: Config, dtype: torch.dtype, device: torch.device
+) -> tuple[PinnTask, nn.Module, dict[str, Any]]:
     """Task, network and description of a PINN."""
     assert config.problem is not None
     problem = make_problem(config.problem)
@@ -90,18 +99,28 @@ def make_pinn(config: Config, dtype: torch.dtype, device: torch.device) -> tuple
         lower=list(domain.lower),
         upper=list(domain.upper),
     )
-    return task, network, {"kind": "pinn", "coords": pde.coords, "fields": pde.fields, "problem": problem.name}
+    return (
+        task,
+        network,
+        {"kind": "pinn", "coords": pde.coords, "fields": pde.fields, "problem": problem.name},
+    )
 
 
-def make_operator(config: Config, dtype: torch.dtype, device: torch.device) -> tuple[OperatorTask, nn.Module, dict[str, Any]]:
+def make_operator(
+    config: Config, dtype: torch.dtype, device: torch.device
+) -> tuple[OperatorTask, nn.Module, dict[str, Any]]:
     """Task, model and description of an operator."""
     data = config.data
     assert data is not None
     train = FieldDataset(data.train, data.inputs, data.targets, dtype=dtype)
     validation = None
     if data.validation:
-        parts = split_indices(len(train), {"train": 1 - data.validation, "validation": data.validation}, config.seed)
-        train, validation = (FieldDataset(data.train, data.inputs, data.targets, dtype=dtype, indices=parts[k]) for k in parts)
+        parts = split_indices(
+            len(train), {"train": 1 - data.validation, "validation": data.validation}, config.seed
+        )
+        train, validation = (
+            FieldDataset(data.train, data.inputs, data.targets, dtype=dtype, indices=parts[k]) for k in parts
+        )
     task = OperatorTask(
         train,
         [FieldDataset(path, data.inputs, data.targets, dtype=dtype) for path in data.test],
@@ -124,7 +143,9 @@ def make_operator(config: Config, dtype: torch.dtype, device: torch.device) -> t
         grid=[axis.convention for axis in train.grid],
     )
     if operator.dims != len(train.grid):
-        raise ValueError(f"model {config.model.name} has {operator.dims} axes, {data.train} has {len(train.grid)}: {', '.join(train.grid.names)}")
+        raise ValueError(
+            f"model {config.model.name} has {operator.dims} axes, {data.train} has {len(train.grid)}: {', '.join(train.grid.names)}"
+        )
     if any(getattr(operator, "zero_boundary", ())) and data.normalize_targets == "standard":
         raise ValueError(
             "model.options.zero_boundary needs targets whose zero stays zero, but data.normalize_targets is 'standard'; set it to 'scale'"

@@ -30,10 +30,11 @@ def catalogue() -> dict[str, dict[str, str]]:
     return {
         "equations": of(pdes.equations, is_class(pdes.PDE)),
         "benchmarks": of(pdes.benchmarks, callable),
-        "operators": of(operators, is_class(operators.Operator)) | of(operators, is_class(operators.CoordinateNetwork)),
+        "operators": of(operators, is_class(operators.Operator))
+        | of(operators, is_class(operators.CoordinateNetwork)),
         "balancers": of(sciml.optim, is_class(Balancer)),
         "optimizers": {name: "torch.optim" for name, value in vars(torch.optim).items() if optimizer(value)},
-        "datasets": list_recipes(),
+        "datasets": dict.fromkeys(list_recipes(), "sciml data make NAME --out FILE.h5"),
     }
 
 

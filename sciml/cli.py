@@ -37,7 +37,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.debug:
             traceback.print_exc()
         else:
-            print(f"sciml: internal error: {type(error).__name__}: {error}; run again with --debug for the traceback", file=sys.stderr)
+            print(
+                f"sciml: internal error: {type(error).__name__}: {error}; run again with --debug for the traceback",
+                file=sys.stderr,
+            )
         return EXIT_FAILURE
     return 0
 
@@ -47,7 +50,9 @@ def _parser() -> argparse.ArgumentParser:
     common.add_argument("--debug", action="store_true", help="show the traceback of an error")
     overwrite = argparse.ArgumentParser(add_help=False, parents=[common])
     overwrite.add_argument("--overwrite", action="store_true", help="replace what is there")
-    parser = argparse.ArgumentParser(prog="sciml", description="Physics-informed scientific machine learning.")
+    parser = argparse.ArgumentParser(
+        prog="sciml", description="Physics-informed scientific machine learning."
+    )
     commands = parser.add_subparsers(dest="command", required=True)
 
     p = commands.add_parser(
@@ -68,11 +73,15 @@ def _parser() -> argparse.ArgumentParser:
 
     p = commands.add_parser("predict", parents=[overwrite], help="apply a trained run to new inputs")
     p.add_argument("folder", metavar="RUN")
-    p.add_argument("--input", required=True, help="points .npy (n, d) for a PINN, an HDF5 file for an operator")
+    p.add_argument(
+        "--input", required=True, help="points .npy (n, d) for a PINN, an HDF5 file for an operator"
+    )
     p.add_argument("--out", required=True, help="fields .npy (n, k), or an HDF5 file")
     p.set_defaults(run=_predict)
 
-    data = commands.add_parser("data", help="make, inspect, check and convert data sets").add_subparsers(required=True)
+    data = commands.add_parser("data", help="make, inspect, check and convert data sets").add_subparsers(
+        required=True
+    )
     p = data.add_parser("make", parents=[overwrite], help="compute a data set with a reference solver")
     p.add_argument("name", help="a folder of datasets/, or a recipe.yaml")
     p.add_argument("--out", required=True)
@@ -90,7 +99,9 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("source")
     p.add_argument("target")
     p.add_argument("--rename", default="", metavar="x=a,y=u", help="names of the fields")
-    p.add_argument("--grid", help="where the points lie: half-open (i/n), vertices (i/(n-1)) or centres ((i+1/2)/n)")
+    p.add_argument(
+        "--grid", help="where the points lie: half-open (i/n), vertices (i/(n-1)) or centres ((i+1/2)/n)"
+    )
     p.add_argument("--domain", nargs=2, type=float, default=(0.0, 1.0), metavar=("LOWER", "UPPER"))
     p.add_argument("--periodic", action="store_true")
     p.set_defaults(run=_data_convert)
@@ -122,7 +133,9 @@ def _print_outcome(report: dict[str, object], table: str, folder: Path) -> None:
         print(table)
     rel_l2 = report["rel_l2"]
     print(f"rel_l2 {rel_l2:.4e}" if isinstance(rel_l2, float) else f"rel_l2 unknown: {report['rel_l2_why']}")
-    print(f"{report['steps']} steps in {report['wall_s']:.1f} s, {report['n_params']} parameters; report: {folder / 'report.html'}")
+    print(
+        f"{report['steps']} steps in {report['wall_s']:.1f} s, {report['n_params']} parameters; report: {folder / 'report.html'}"
+    )
 
 
 def _predict(arguments: argparse.Namespace) -> None:

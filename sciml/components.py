@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import ModuleType
 from typing import Any
 
@@ -31,12 +31,18 @@ def build(component: Component, candidates: Mapping[str, Callable[..., Any]], ki
     free = [name for name in parameters if name not in given]
     for name in component.options:
         if name in given and name in parameters:
-            raise ValueError(f"{kind} {component.name}: option {name!r} follows from the problem or the data; leave it out")
+            raise ValueError(
+                f"{kind} {component.name}: option {name!r} follows from the problem or the data; leave it out"
+            )
         if name not in parameters:
             raise ValueError(f"{kind} {component.name}: unknown option {name!r}{_hint(name, free)}")
-    missing = [n for n in free if parameters[n].default is inspect.Parameter.empty and n not in component.options]
+    missing = [
+        n for n in free if parameters[n].default is inspect.Parameter.empty and n not in component.options
+    ]
     if missing:
-        raise ValueError(f"{kind} {component.name}: option {missing[0]!r} is missing; its options are {', '.join(free)}")
+        raise ValueError(
+            f"{kind} {component.name}: option {missing[0]!r} is missing; its options are {', '.join(free)}"
+        )
     fixed = {name: value for name, value in given.items() if name in parameters}
     try:
         return constructor(**fixed, **component.options)
@@ -44,7 +50,8 @@ def build(component: Component, candidates: Mapping[str, Callable[..., Any]], ki
         raise ValueError(f"{kind} {component.name}: {error}") from error
 
 
-def _hint(name: str, known: Any) -> str:
-    close = difflib.get_close_matches(name, list(known), n=1)
-    listing = f"there are {', '.join(known)}"
-    return f"; did you mean {close[0]!r}? ({listing})" if close else f"; {listing}"
+def _hint(name: str, known: Iterable[str]) -> str:
+    by_lower = {option.lower(): option for option in known}
+    close = difflib.get_close_matches(name.lower(), by_lower, n=1)
+    listing = f"there are {', '.join(by_lower.values())}"
+    return f"; did you mean {by_lower[close[0]]!r}? ({listing})" if close else f"; {listing}"

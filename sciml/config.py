@@ -111,7 +111,7 @@ class TrainConfig:
     checkpoint_seconds : seconds between two checkpoints
     """
 
-    stages: list[Stage] = field(default_factory=lambda: [Stage(steps=1000)])
+    stages: list[Stage] = field(default_factory=list)
     balancer: Component = field(default_factory=lambda: Component("WeightedSum"))
     loss: Literal["l2", "h1"] = "l2"
     max_seconds: float | None = None
@@ -154,7 +154,7 @@ class Config:
 
 
 def _parser() -> ArgumentParser:
-    parser = ArgumentParser(prog="sciml train", exit_on_error=False)
+    parser = ArgumentParser(prog="sciml train", exit_on_error=False, allow_abbrev=False)
     parser.add_argument("--config", action="config")
     parser.add_class_arguments(Config)
     return parser
@@ -216,7 +216,7 @@ def _explain(message: str) -> str:
         return f"unknown key {key!r}; {advice}"
     wrong = re.search(r'Parser key "([\w.]+)".*(?:Given value|Got value): (.*)$', text)
     if wrong:
-        expected = re.findall(r"Expected an? (?:<class '(\w+)'>|typing\.(\S+?)[\.:]? )", text)
+        expected = re.findall(r"Expected an? (?:<class '(\w+)'>|typing\.(Literal\[[^\]]*\]|\w+))", text)
         kinds = " or ".join("null" if "None" in a + b else a + b for a, b in expected) or "another type"
         return f"{wrong[1]}: expected {kinds}, got {wrong[2]!r}"
     return text
@@ -224,9 +224,13 @@ def _explain(message: str) -> str:
 
 def _validate(config: Config) -> None:
     if (config.problem is None) == (config.data is None):
-        raise ValueError("a configuration holds either 'problem' (it trains a PINN) or 'data' (it trains an operator)")
+        raise ValueError(
+            "a configuration holds either 'problem' (it trains a PINN) or 'data' (it trains an operator)"
+        )
     if not config.train.stages:
-        raise ValueError("train.stages is empty; give at least one stage, such as {optimizer: Adam, steps: 1000}")
+        raise ValueError(
+            "train.stages is empty; give at least one stage, such as {optimizer: Adam, steps: 1000}"
+        )
     for index, stage in enumerate(config.train.stages):
         if (stage.steps is None) == (stage.epochs is None):
             raise ValueError(f"train.stages[{index}]: give either steps or epochs")

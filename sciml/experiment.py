@@ -7,14 +7,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-
 from sciml.assemble import assemble
 from sciml.config import Config, dump_config, load_config
 from sciml.report import write_run_report
 from sciml.saved_model import load_model, save_model
 from sciml.train import RunFolder, Trainer
 
-_MAY_CHANGE_ON_RESUME = ("output", "threads", "train.max_seconds", "train.log_every", "train.checkpoint_seconds")
+_MAY_CHANGE_ON_RESUME = (
+    "output",
+    "threads",
+    "train.max_seconds",
+    "train.log_every",
+    "train.checkpoint_seconds",
+)
 
 
 def train(config: Config, *, overwrite: bool = False, resume: bool = False) -> tuple[dict[str, Any], str]:
@@ -35,6 +40,7 @@ def train(config: Config, *, overwrite: bool = False, resume: bool = False) -> t
         _require_same(load_config(run.config), config, run.config)
     task, model, balancer, description = assemble(config)
     trainer = Trainer(task, model, config.train, balancer, run)
+    trainer.rehearse()
     if resume:
         run.write_config(dump_config(config))
         trainer.resume(next(model.parameters()).device)
@@ -61,7 +67,9 @@ def evaluate(
     config = load_config(run.config)
     if data:
         if config.data is None:
-            raise ValueError(f"{folder} is a PINN: it is evaluated on its problem's test grid and takes no --data")
+            raise ValueError(
+                f"{folder} is a PINN: it is evaluated on its problem's test grid and takes no --data"
+            )
         config.data.test = list(data)
     task, fresh, _, _ = assemble(config)
     fresh.load_state_dict(model.state_dict())
@@ -79,7 +87,11 @@ def _require_same(old: Config, new: Config, path: Path) -> None:
     def flat(value: Any, key: str = "") -> dict[str, Any]:
         if not isinstance(value, dict):
             return {key: value}
-        return {k: v for name, part in value.items() for k, v in flat(part, f"{key}.{name}" if key else name).items()}
+        return {
+            k: v
+            for name, part in value.items()
+            for k, v in flat(part, f"{key}.{name}" if key else name).items()
+        }
 
     before, after = flat(dataclasses.asdict(old)), flat(dataclasses.asdict(new))
     for key in sorted(before.keys() | after.keys()):
@@ -87,5 +99,3 @@ def _require_same(old: Config, new: Config, path: Path) -> None:
             raise ValueError(
                 f"--resume: {key} is {after.get(key)!r}, but {path} has {before.get(key)!r}; resume with the same configuration or start anew"
             )
-
-

@@ -58,7 +58,9 @@ def _predict_points(model: nn.Module, description: dict[str, Any], source: Path,
     return target
 
 
-def _predict_fields(model: NormalizedOperator, description: dict[str, Any], source: Path, target: Path) -> Path:
+def _predict_fields(
+    model: NormalizedOperator, description: dict[str, Any], source: Path, target: Path
+) -> Path:
     dtype = next(model.parameters()).dtype
     inputs = description["inputs"]
     dataset = FieldDataset(source, inputs, inputs, dtype=dtype)
@@ -67,7 +69,9 @@ def _predict_fields(model: NormalizedOperator, description: dict[str, Any], sour
     fields = torch.cat(outputs).numpy()
     names = [Selection.parse(text).field for text in description["targets"]]
     if len(names) != fields.shape[1]:
-        raise ValueError(f"the model gives {fields.shape[1]} channels for the targets {', '.join(names)}; only scalar targets can be written")
+        raise ValueError(
+            f"the model gives {fields.shape[1]} channels for the targets {', '.join(names)}; only scalar targets can be written"
+        )
     return write_well(
         target,
         dict(zip(names, np.moveaxis(fields, 1, 0), strict=True)),

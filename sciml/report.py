@@ -47,11 +47,15 @@ def write_run_report(
             "python": platform.python_version(),
             **{name: version(name) for name in _PACKAGES},
         },
-        "data_sha256": {path: sha256(path) for path in (config.data.train, *config.data.test)} if config.data else None,
+        "data_sha256": {path: sha256(path) for path in (config.data.train, *config.data.test)}
+        if config.data
+        else None,
     }
     figures = list(evaluation.figures)
     if records:
-        figures.append(("history.png", plot_history(records), "Losses, metrics and learning rate during training."))
+        figures.append(
+            ("history.png", plot_history(records), "Losses, metrics and learning rate during training.")
+        )
     paths = [(save(figure, folder / "figures" / name), caption) for name, figure, caption in figures]
     write_json(folder / "report.json", report)
     write_report(folder, config.name, _headline(report), paths, _tables(config, report))
@@ -62,7 +66,12 @@ def _headline(report: dict[str, Any]) -> dict[str, Any]:
     headline = {"relative L2 error": report["rel_l2"]}
     for row in report.get("superresolution", []):
         headline[f"at {row['resolution']} points"] = row["rel_l2"]
-    return {**headline, "training time [s]": report["wall_s"], "steps": report["steps"], "parameters": report["n_params"]}
+    return {
+        **headline,
+        "training time [s]": report["wall_s"],
+        "steps": report["steps"],
+        "parameters": report["n_params"],
+    }
 
 
 def _tables(config: Config, report: dict[str, Any]) -> dict[str, Any]:

@@ -27,7 +27,10 @@ def save_model(folder: Path, model: nn.Module, description: Mapping[str, Any]) -
     assert isinstance(network, operators.Model)
     dtype = str(next(model.parameters()).dtype).removeprefix("torch.")
     with atomic_path(folder / "model.safetensors") as temporary:
-        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}, temporary)
+        save_file(
+            {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()},
+            temporary,
+        )
     write_json(
         folder / "model.json",
         {**description, "model": type(network).__name__, "options": network.options, "dtype": dtype},
@@ -42,7 +45,9 @@ def load_model(folder: str | Path) -> tuple[nn.Module, dict[str, Any]]:
     folder = Path(folder)
     for name in ("model.json", "model.safetensors"):
         if not (folder / name).is_file():
-            raise FileNotFoundError(f"{folder} holds no trained model ({name} is missing); finish the run with sciml train --resume")
+            raise FileNotFoundError(
+                f"{folder} holds no trained model ({name} is missing); finish the run with sciml train --resume"
+            )
     description = json.loads((folder / "model.json").read_text(encoding="utf-8"))
     try:
         network = getattr(operators, description["model"])(**description["options"])
@@ -55,7 +60,9 @@ def load_model(folder: str | Path) -> tuple[nn.Module, dict[str, Any]]:
         model.to(getattr(torch, description["dtype"]))
         model.load_state_dict(load_file(folder / "model.safetensors"))
     except (KeyError, AttributeError, TypeError, RuntimeError) as error:
-        raise ValueError(f"{folder}: model.json and model.safetensors do not fit together: {str(error).splitlines()[0]}") from error
+        raise ValueError(
+            f"{folder}: model.json and model.safetensors do not fit together: {str(error).splitlines()[0]}"
+        ) from error
     return model.eval(), description
 
 

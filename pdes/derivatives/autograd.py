@@ -26,7 +26,9 @@ class Autograd:
         if not points.requires_grad:
             raise ValueError("autograd derivatives need points with requires_grad=True")
         if points.dim() != 2 or points.shape[1] != len(coords):
-            raise ValueError(f"points must be (n, {len(coords)}) for {', '.join(coords)}, not {tuple(points.shape)}")
+            raise ValueError(
+                f"points must be (n, {len(coords)}) for {', '.join(coords)}, not {tuple(points.shape)}"
+            )
         self._coords = tuple(coords)
         self._points = points
         # id -> (expression, its gradient); the expression is held so that its id stays its own
@@ -43,7 +45,11 @@ class Autograd:
             if expression.requires_grad:
                 # each value depends on its own point only, so the gradient of the sum holds every row's gradient
                 (gradient,) = torch.autograd.grad(
-                    expression.sum(), self._points, create_graph=True, allow_unused=True, materialize_grads=True
+                    expression.sum(),
+                    self._points,
+                    create_graph=True,
+                    allow_unused=True,
+                    materialize_grads=True,
                 )
             else:
                 gradient = torch.zeros_like(self._points)

@@ -15,5 +15,7 @@ def parse_axes(axes: str | Sequence[str], coords: Sequence[str]) -> tuple[str, .
     names = (axes,) if isinstance(axes, str) and axes in coords else tuple(axes)
     unknown = [name for name in names if name not in coords]
     if unknown or not names:
-        raise ValueError(f"derivative {axes!r}: coordinates are {', '.join(coords)}; write for example d(u, {coords[0]!r})")
+        raise ValueError(
+            f"derivative {axes!r}: coordinates are {', '.join(coords)}; write for example d(u, {coords[0]!r})"
+        )
     return tuple(sorted(names, key=list(coords).index))

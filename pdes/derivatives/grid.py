@@ -30,7 +30,9 @@ class GridDerivatives:
     coordinate that the grid does not have.
     """
 
-    def __init__(self, grid: Grid, *, method: Method = "auto", accuracy: int = 2, coords: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, grid: Grid, *, method: Method = "auto", accuracy: int = 2, coords: tuple[str, ...] = ()
+    ) -> None:
         if method not in METHODS:
             raise ValueError(f"unknown derivative method {method!r}; choose one of {', '.join(METHODS)}")
         self._grid, self._method, self._accuracy = grid, method, accuracy
@@ -58,5 +60,7 @@ class GridDerivatives:
                 expression, dim, order, axis.spacing, accuracy=self._accuracy, periodic=axis.periodic
             )
         if not axis.periodic:
-            raise ValueError(f"a spectral derivative needs a periodic axis and {name!r} is not one; use method='stencil' or 'auto'")
+            raise ValueError(
+                f"a spectral derivative needs a periodic axis and {name!r} is not one; use method='stencil' or 'auto'"
+            )
         return spectral_derivative(expression, dim, order, axis.length)

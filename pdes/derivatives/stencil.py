@@ -24,7 +24,9 @@ def difference_weights(offsets: tuple[int, ...], order: int) -> tuple[float, ...
     return tuple(np.linalg.solve(moments, rhs).tolist())
 
 
-def _combine(field: Tensor, dim: int, start: int, length: int, offsets: Sequence[int], weights: Sequence[float]) -> Tensor:
+def _combine(
+    field: Tensor, dim: int, start: int, length: int, offsets: Sequence[int], weights: Sequence[float]
+) -> Tensor:
     total = weights[0] * field.narrow(dim, start + offsets[0], length)
     for offset, weight in zip(offsets[1:], weights[1:], strict=True):
         total = total + weight * field.narrow(dim, start + offset, length)

@@ -83,5 +83,7 @@ class Interval(Box):
 class Rectangle(Box):
     """The rectangle with corners ``lower`` and ``upper``."""
 
-    def __init__(self, lower: Sequence[float], upper: Sequence[float], coords: Sequence[str] = ("x", "y")) -> None:
+    def __init__(
+        self, lower: Sequence[float], upper: Sequence[float], coords: Sequence[str] = ("x", "y")
+    ) -> None:
         super().__init__(coords, lower, upper)

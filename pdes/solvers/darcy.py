@@ -11,15 +11,18 @@ from torch import Tensor
 from pdes.grid import Grid
 
 
+def _unknowns(grid: Grid) -> tuple[slice, ...]:
+    """All points for cell centres; for vertices those inside, as u is given on the walls."""
+    return (slice(1, -1) if grid.axes[0].convention == "vertices" else slice(None),) * len(grid)
+
+
 def _conductances(a: np.ndarray, grid: Grid) -> tuple[np.ndarray, list[tuple[np.ndarray, np.ndarray]]]:
     """The finite-volume couplings of the unknowns of one sample.
 
     Returns the diagonal and, for each axis, the flat indices of the lower neighbours and the coupling to the
-    upper ones. ``a`` holds the points of the grid; the unknowns are all of them for cell centres and the
-    interior ones for vertices.
+    upper ones.
     """
-    vertices = grid.axes[0].convention == "vertices"
-    inside = (slice(1, -1),) * len(grid) if vertices else (slice(None),) * len(grid)
+    inside = _unknowns(grid)
     shape = a[inside].shape
     index = np.arange(np.prod(shape)).reshape(shape)
     diagonal = np.zeros(shape)
@@ -28,7 +31,8 @@ def _conductances(a: np.ndarray, grid: Grid) -> tuple[np.ndarray, list[tuple[np.
         across = tuple(slice(None) if d == dim else s for d, s in enumerate(inside))
         line = np.moveaxis(a[across], dim, 0)
         face = 2 * line[1:] * line[:-1] / (line[1:] + line[:-1]) / axis.spacing**2
-        if not vertices:  # the wall is half a cell away from the first and the last centre
+        if axis.convention == "centres":
+            # the wall is half a cell away from the first and the last centre
             face = np.concatenate([2 * line[:1] / axis.spacing**2, face, 2 * line[-1:] / axis.spacing**2])
         # the faces 0 and -1 lead to the wall, the others join two unknowns
         diagonal += np.moveaxis(face[:-1] + face[1:], 0, dim)
@@ -38,8 +42,7 @@ def _conductances(a: np.ndarray, grid: Grid) -> tuple[np.ndarray, list[tuple[np.
 
 
 def _solve_one(a: np.ndarray, f: np.ndarray, grid: Grid) -> np.ndarray:
-    vertices = grid.axes[0].convention == "vertices"
-    inside = (slice(1, -1),) * len(grid) if vertices else (slice(None),) * len(grid)
+    inside = _unknowns(grid)
     shape = f[inside].shape
     strides = [int(np.prod(shape[dim + 1 :])) for dim in range(len(shape))]
     diagonal, couplings = _conductances(a, grid)

@@ -146,6 +146,8 @@ class PeriodicSystem:
             fields[name] = base + (0.05 * size if size > 0 else 1.0) * self._noise(2)
         t = times[0]
         rest = self._moving(fields, t, {})
+        if not torch.isfinite(rest).all():
+            raise ValueError(f"{self._name}: the residual is not finite within 5% of the initial state")
         shakes = {name: self._noise(1) for name in self._pde.fields}
         responses = {name: self._moving(fields, t, {name: shakes[name]}) - rest for name in self._pde.fields}
         if any(self._moving(fields, t, {}, {name: shakes[name]}).ne(rest).any() for name in self._pde.fields):

@@ -10,6 +10,8 @@ from .hdf5 import DataFileError as DataFileError
 from .moments import Moments as Moments
 from .normalizer import Normalizer as Normalizer
 from .reader import FieldFile as FieldFile
+from .recipes import list_recipes as list_recipes
+from .recipes import make_dataset as make_dataset
 from .selection import Selection as Selection
 from .split import split_indices as split_indices
 from .summary import summarize as summarize

@@ -117,7 +117,9 @@ def _check_archive(src: Path) -> None:
             if any(member.compress_type != zipfile.ZIP_STORED for member in members):
                 raise DataFileError(f"{src}: is compressed, which torch files are not")
             damaged = archive.testzip()
-    except (zipfile.BadZipFile, OSError, RuntimeError, EOFError, NotImplementedError, zlib.error) as error:
+    except DataFileError:
+        raise
+    except (zipfile.BadZipFile, zlib.error, OSError, RuntimeError, ValueError, EOFError) as error:
         raise DataFileError(f"{src}: is not a torch file, or is truncated or damaged ({error})") from error
     if damaged is not None:
         raise DataFileError(f"{src}: {damaged}: checksum does not match, the file is damaged")

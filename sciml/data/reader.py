@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
@@ -149,19 +149,20 @@ class FieldFile:
         info = self.field(field)
         layout = self.layout
         with naming(self.path, info.key):
-            rows, row_order, n_rows = _selection(samples, layout.n_samples, "sample")
-            steps, step_order, n_steps = _selection(time, layout.n_times, "time step")
-            shape = (n_rows, n_steps, *layout.shape, *(len(layout.shape),) * info.order)
-            size = math.prod(shape) * info.dtype.itemsize
+            rows = _selection(samples, layout.n_samples, "sample")
+            steps = _selection(time, layout.n_times, "time step")
+            space = (*layout.shape, *(len(layout.shape),) * info.order)
+            size = math.prod((rows.n, steps.n, *space)) * info.dtype.itemsize
             if size > self.max_bytes:
                 raise ValueError(
                     f"this read takes {size} bytes, over max_bytes={self.max_bytes}; read fewer samples"
                 )
             node = dataset(self._file(), info.key, max_bytes=self.max_bytes)
-            stored = node[(*[rows] * info.sample_varying, *[steps] * info.time_varying)]
+            stored = native(node[(*[rows.read] * info.sample_varying, *[steps.read] * info.time_varying)])
+            shape = (rows.n_read, steps.n_read, *space)
             varying = (info.sample_varying, info.time_varying, *info.dim_varying, *[True] * info.order)
             kept = tuple(n if varies else 1 for n, varies in zip(shape, varying, strict=True))
-            full = np.broadcast_to(native(stored).reshape(kept), shape)[row_order][:, step_order]
+            full = np.broadcast_to(stored.reshape(kept), shape)[rows.order][:, steps.order]
         if isinstance(time, int | np.integer):
             full = full[:, 0]
         if isinstance(samples, int | np.integer):
@@ -210,15 +211,25 @@ class FieldFile:
         return self._handle
 
 
-def _selection(index: Index, n: int, what: str) -> tuple[slice | np.ndarray, slice | np.ndarray, int]:
-    """What to read along a dimension of ``n``, how to order it afterwards, and how many there are.
+class _Selected(NamedTuple):
+    """What to read along a dimension, and how to order that afterwards.
 
-    HDF5 reads slices with a positive step and increasing lists; the rest is done by ordering afterwards.
+    HDF5 reads slices with a positive step and increasing lists; the rest is done by ordering.
     """
+
+    read: slice | np.ndarray
+    n_read: int
+    order: slice | np.ndarray
+    n: int
+
+
+def _selection(index: Index, n: int, what: str) -> _Selected:
+    """Translate an index of a dimension of ``n``."""
     if isinstance(index, slice):
         chosen = range(n)[index]
         if chosen.step > 0:
-            return slice(chosen.start, chosen.stop, chosen.step), slice(None), len(chosen)
+            stop = max(chosen.start, chosen.stop)
+            return _Selected(slice(chosen.start, stop, chosen.step), len(chosen), slice(None), len(chosen))
         index = np.array(chosen, dtype=np.int64)
     numbers = np.atleast_1d(np.asarray(index))
     if numbers.dtype == np.bool_:
@@ -226,14 +237,13 @@ def _selection(index: Index, n: int, what: str) -> tuple[slice | np.ndarray, sli
             raise ValueError(f"a mask of shape {numbers.shape} does not fit {n} {what}s")
         numbers = np.flatnonzero(numbers)
     if numbers.size == 0:
-        return slice(0, 0), slice(None), 0
+        return _Selected(slice(0, 0), 0, slice(None), 0)
     if numbers.ndim != 1 or numbers.dtype.kind not in "iu":
         raise ValueError(f"{what}s are numbered by a list of whole numbers, not by {index!r}")
-    if numbers.min() < -n or numbers.max() >= n:
-        raise ValueError(
-            f"{what} {numbers.min() if numbers.min() < -n else numbers.max()} is outside the {n} there are"
-        )
-    unique, inverse = np.unique(numbers % n, return_inverse=True)
-    if unique[-1] - unique[0] + 1 == len(unique):
-        return slice(int(unique[0]), int(unique[-1]) + 1), inverse, len(numbers)
-    return unique, inverse, len(numbers)
+    outside = numbers[(numbers < -n) | (numbers >= n)]
+    if outside.size:
+        raise ValueError(f"{what} {outside[0]} is outside the {n} there are")
+    unique, order = np.unique(numbers % n, return_inverse=True)
+    contiguous = unique[-1] - unique[0] + 1 == len(unique)
+    read = slice(int(unique[0]), int(unique[-1]) + 1) if contiguous else unique
+    return _Selected(read, len(unique), order, len(numbers))

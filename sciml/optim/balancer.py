@@ -59,6 +59,8 @@ class WeightedSum(Balancer):
         return torch.stack([w * loss for w, loss in zip(weights, losses.values(), strict=True)]).sum()
 
     def backward(self, losses: Mapping[str, Tensor], parameters: Sequence[Tensor]) -> None:
-        gradients = torch.autograd.grad(self.objective(losses), parameters, allow_unused=True, materialize_grads=True)
+        gradients = torch.autograd.grad(
+            self.objective(losses), parameters, allow_unused=True, materialize_grads=True
+        )
         for parameter, gradient in zip(parameters, gradients, strict=True):
             parameter.grad = gradient

@@ -111,7 +111,7 @@ def pixel_extent(horizontal: np.ndarray, vertical: np.ndarray) -> Extent:
     return (*ends(horizontal), *ends(vertical))
 
 
-def written_out(value: float, _position: int | None = None) -> str:
+def written_out(value: float, _position: float) -> str:
     """A tick label without an exponent or an offset, where three figures allow."""
     return f"{value:.3g}"
 

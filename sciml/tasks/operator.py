@@ -10,7 +10,15 @@ from torch import Tensor, nn
 
 from pdes import Grid
 from sciml.data import Batches, FieldDataset, Normalizer
-from sciml.evaluate import TestSet, error_spectrum, format_table, nyquist, relative_h1, relative_l2, super_resolution
+from sciml.evaluate import (
+    TestSet,
+    error_spectrum,
+    format_table,
+    nyquist,
+    relative_h1,
+    relative_l2,
+    super_resolution,
+)
 from sciml.plots import plot_comparison, plot_spectrum, plot_superresolution
 from sciml.tasks.normalized import NormalizedOperator
 from sciml.tasks.task import Evaluation, Task
@@ -98,6 +106,15 @@ class OperatorTask(Task):
         if self._loss == "h1":
             return {"relative_h1": relative_h1(prediction, y, self.grid).mean()}
         return {"relative_l2": relative_l2(prediction, y).mean()}
+
+    def check(self, model: nn.Module) -> None:
+        assert isinstance(model, NormalizedOperator)
+        for test in self.tests:
+            try:
+                with torch.no_grad():
+                    model.on(test.inputs[:1], test.grid)
+            except ValueError as error:
+                raise ValueError(f"{test.name}: {error}") from None
 
     def validate(self, model: nn.Module) -> dict[str, float]:
         assert isinstance(model, NormalizedOperator)

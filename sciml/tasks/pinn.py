@@ -50,7 +50,9 @@ class PinnTask(Task):
         counts = dict(conditions or {})
         unknown = [name for name in counts if name not in names]
         if unknown:
-            raise ValueError(f"points.conditions names {', '.join(unknown)}; {problem.name} has {', '.join(names) or 'none'}")
+            raise ValueError(
+                f"points.conditions names {', '.join(unknown)}; {problem.name} has {', '.join(names) or 'none'}"
+            )
         self.problem = problem
         self._interior = interior
         self._counts = {name: counts.get(name, DEFAULT_CONDITION_POINTS) for name in names}
@@ -79,7 +81,9 @@ class PinnTask(Task):
             interior = torch.cat([interior, candidates.cpu()[chosen]])
         points = {"interior": interior}
         for condition in self.problem.conditions:
-            points[condition.name] = condition.sample(domain, self._counts[condition.name], generator, self._dtype)
+            points[condition.name] = condition.sample(
+                domain, self._counts[condition.name], generator, self._dtype
+            )
         return {name: value.to(self._device) for name, value in points.items()}
 
     def residuals(self, model: nn.Module, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -147,7 +151,9 @@ class PinnTask(Task):
             if len(grid) == 2 and grid.names[-1] == "t":
                 x, t = (axis.points().numpy() for axis in grid)
                 figure = plot_spacetime(x, t, p, q, field=name)
-                figures.append((f"{name}.png", figure, f"{name} over space and time: prediction, reference and error."))
+                figures.append(
+                    (f"{name}.png", figure, f"{name} over space and time: prediction, reference and error.")
+                )
             elif q is not None and len(grid) <= 3:
                 figure = plot_comparison(None, p[None], q[None], grid, names=("", name))
                 figures.append((f"{name}.png", figure, f"{name}: prediction, reference and error."))

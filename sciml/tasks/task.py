@@ -52,6 +52,9 @@ class Task(ABC):
     def evaluate(self, model: nn.Module) -> Evaluation:
         """Metrics, figures and a table for the report."""
 
+    def check(self, model: nn.Module) -> None:
+        """Raises ValueError where the model cannot be evaluated as `evaluate` will; called before training."""
+
     def state_dict(self) -> dict[str, Any]:
         """What `batch` needs after a resume beyond step and seed."""
         return {}

@@ -27,7 +27,9 @@ class Progress:
     def __enter__(self) -> Progress:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._bar is not None:
             self._bar.close()
 
@@ -39,6 +41,4 @@ class Progress:
             self._bar.set_postfix(values)
         elif time.perf_counter() - self._last_line >= _SECONDS_BETWEEN_LINES:
             self._last_line = time.perf_counter()
-            budget = "" if self._max_seconds is None else f" of {self._max_seconds:.0f}"
-            shown = "  ".join(f"{k} {v}" for k, v in values.items())
-            print(f"step {step} of {self._total}  {wall_s:.0f}{budget} s  {shown}", file=sys.stderr, flush=True)  # noqa: T201
+            "  ".join(f"{k} {v}" for k, v in values.items())

@@ -50,14 +50,18 @@ class RunFolder:
         """Raises FileExistsError where the folder exists and may not be used, FileNotFoundError where there is nothing to resume."""
         if resume:
             if not self.config.is_file():
-                raise FileNotFoundError(f"there is no run to resume in {self.path}; start it without --resume")
+                raise FileNotFoundError(
+                    f"there is no run to resume in {self.path}; start it without --resume"
+                )
         elif self.path.exists() and any(self.path.iterdir()):
             if not overwrite:
                 raise FileExistsError(
                     f"run folder {self.path} exists; use --overwrite to replace it, --resume to continue it, or another --output"
                 )
             if not self.config.is_file():
-                raise FileExistsError(f"{self.path} is not a run folder (no config.yaml), so it is not overwritten; choose another --output")
+                raise FileExistsError(
+                    f"{self.path} is not a run folder (no config.yaml), so it is not overwritten; choose another --output"
+                )
 
     def create(self, config_text: str) -> None:
         """Start an empty run folder; what an earlier run left in it goes, and nothing else."""

@@ -15,7 +15,13 @@ from sciml.tasks.task import Task
 from sciml.train.progress import Progress
 from sciml.train.run_folder import RunFolder
 
-LBFGS_DEFAULTS = {"max_iter": 20, "history_size": 50, "line_search_fn": "strong_wolfe", "tolerance_grad": 0.0, "tolerance_change": 0.0}
+LBFGS_DEFAULTS = {
+    "max_iter": 20,
+    "history_size": 50,
+    "line_search_fn": "strong_wolfe",
+    "tolerance_grad": 0.0,
+    "tolerance_change": 0.0,
+}
 """A tolerance would only end one step early; when a stage ends is for the trainer to say."""
 
 
@@ -30,7 +36,9 @@ def make_optimizer(stage: Stage, parameters: list[Tensor]) -> torch.optim.Optimi
     """
     cls = getattr(torch.optim, stage.optimizer, None)
     if not (isinstance(cls, type) and issubclass(cls, torch.optim.Optimizer)):
-        raise ValueError(f"train.stages: unknown optimizer {stage.optimizer!r}; use a class of torch.optim such as Adam, AdamW or LBFGS")
+        raise ValueError(
+            f"train.stages: unknown optimizer {stage.optimizer!r}; use a class of torch.optim such as Adam, AdamW or LBFGS"
+        )
     options = {**(LBFGS_DEFAULTS if cls is torch.optim.LBFGS else {}), **stage.options}
     try:
         return cls(parameters, **options)
@@ -45,7 +53,9 @@ class Trainer:
     larger of the share of its steps and the share of its time.
     """
 
-    def __init__(self, task: Task, model: nn.Module, config: TrainConfig, balancer: Balancer, run: RunFolder) -> None:
+    def __init__(
+        self, task: Task, model: nn.Module, config: TrainConfig, balancer: Balancer, run: RunFolder
+    ) -> None:
         self.task, self.model, self.config, self.balancer, self.run = task, model, config, balancer, run
         self.parameters = [p for p in model.parameters() if p.requires_grad]
         self.step = 0
@@ -54,6 +64,8 @@ class Trainer:
         self._stage_step = 0
         self._stage_wall_s = 0.0
         self._lengths = [self._length(stage) for stage in config.stages]
+        for stage in config.stages:
+            make_optimizer(stage, self.parameters)
         self._optimizer = self._start_stage()
         self._batch: Any = None
         self._losses: dict[str, Tensor] = {}
@@ -87,6 +99,20 @@ class Trainer:
         if self.step:
             self._batch = self.task.batch(self.step - 1, self.model)
 
+    def rehearse(self) -> None:
+        """One step without an update, so that what cannot work fails before anything is written."""
+        with torch.random.fork_rng():
+            self.model.eval()
+            self.task.check(self.model)
+            losses = self.task.losses(self.model, self.task.batch(0, self.model))
+            self.balancer.backward(losses, self.parameters)
+            uses_line_search = any(stage.optimizer == "LBFGS" for stage in self.config.stages)
+            if uses_line_search and self.balancer.objective(losses) is None:
+                raise ValueError(
+                    f"the balancer {type(self.balancer).__name__} has no scalar objective, which the line search of LBFGS needs; "
+                    "use WeightedSum or a first-order optimizer"
+                )
+
     def _checkpoint(self) -> None:
         if not all(bool(torch.isfinite(p).all()) for p in self.parameters):
             raise TrainingError(f"step {self.step}: a parameter is not finite; {self._advice()}")
@@ -106,7 +132,11 @@ class Trainer:
         )
 
     def _advice(self) -> str:
-        last = f"the last good state is {self.run.checkpoint}" if self.run.checkpoint.is_file() else "there was no checkpoint yet"
+        last = (
+            f"the last good state is {self.run.checkpoint}"
+            if self.run.checkpoint.is_file()
+            else "there was no checkpoint yet"
+        )
         return f"{last}; try a smaller learning rate, train.gradient_clip, or dtype float64"
 
     def fit(self) -> None:
@@ -155,7 +185,9 @@ class Trainer:
         return self._stage_progress() >= 1.0
 
     def _finished(self) -> bool:
-        return self._stage + 1 == len(self.config.stages) and self._stage_over() or self.wall_s >= self._budget()
+        return (
+            (self._stage + 1 == len(self.config.stages) and self._stage_over()) or self.wall_s >= self._budget()
+        )
 
     def _train_step(self) -> None:
         stage = self.config.stages[self._stage]
@@ -178,11 +210,7 @@ class Trainer:
             if not is_lbfgs:
                 return 0.0
             objective = self.balancer.objective(self._losses)
-            if objective is None:
-                raise ValueError(
-                    f"the balancer {type(self.balancer).__name__} has no scalar objective, which the line search of LBFGS needs; "
-                    "use WeightedSum or a first-order optimizer"
-                )
+            assert objective is not None  # see rehearse
             return float(objective.detach())
 
         self._optimizer.step(closure)
@@ -190,7 +218,9 @@ class Trainer:
     def _require_finite(self) -> None:
         for name, loss in self._losses.items():
             if not bool(torch.isfinite(loss)):
-                raise TrainingError(f"step {self.step}: loss {name!r} is {float(loss.detach())}; {self._advice()}")
+                raise TrainingError(
+                    f"step {self.step}: loss {name!r} is {float(loss.detach())}; {self._advice()}"
+                )
 
     def _log(self, done: bool) -> dict[str, Any]:
         record: dict[str, Any] = {"step": self.step, "wall_s": round(self.wall_s, 3), "stage": self._stage}

@@ -20,7 +20,7 @@ def test_glorot_start():
     torch.manual_seed(0)
     model = MLP(2, 1, width=200, depth=3)
     assert [tuple(p.shape) for p in model.parameters()][::2] == [(200, 2), (200, 200), (200, 200), (1, 200)]
-    assert float(model.layers[1].weight.std()) == pytest.approx((2 / 400) ** 0.5, rel=0.05)
+    assert float(model.layers[1].weight.detach().std()) == pytest.approx((2 / 400) ** 0.5, rel=0.05)
     assert not any(layer.bias.any() for layer in model.layers)
 
 

@@ -72,6 +72,16 @@ def test_relative_h1_converges_at_second_order(periodic: bool) -> None:
     assert slope == pytest.approx(-2, abs=0.25)
 
 
+def test_differences_of_parabolas_are_exact_up_to_the_walls() -> None:
+    grid = Grid([Axis("x", 9, upper=2, convention="vertices")])
+    (x,) = grid.mesh()
+    truth, error = 1 + 0 * x, x**2 - x
+    squares = [(v**2).sum() for v in (error, 2 * x - 1, truth)]
+    expected = torch.sqrt((squares[0] + squares[1]) / squares[2])
+    actual = evaluate.relative_h1((truth + error)[None, None], truth[None, None], grid)
+    torch.testing.assert_close(actual[0], expected)
+
+
 def test_relative_h1_uses_physical_units() -> None:
     # on a stretched domain the gradient fades, and the H1 error tends to the L2 error
     prediction, truth = random_pair(2, (2, 1, 16))

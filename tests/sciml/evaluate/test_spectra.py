@@ -34,6 +34,15 @@ def test_waves_land_in_their_shells() -> None:
     assert spectrum.error[5] == pytest.approx(0.01)
 
 
+def test_waves_between_walls_land_in_their_shells() -> None:
+    grid = Grid([Axis("x", 32, upper=3, convention="centres")])
+    (x,) = grid.mesh()
+    truth = torch.cos(2 * math.pi * 4 * x / 3)[None, None]
+    spectrum = evaluate.error_spectrum(1.5 * truth, truth, grid)
+    assert spectrum.wavenumbers[spectrum.truth > 1e-20].tolist() == [4]
+    assert spectrum.error[4] == pytest.approx(0.25)
+
+
 def test_a_jump_between_walls_is_not_mistaken_for_small_scales() -> None:
     walls = Grid([Axis("x", 128, convention="centres")])
     ramp = walls.mesh()[0][None, None] - 0.5

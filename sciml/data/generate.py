@@ -1,0 +1,92 @@
+"""The parts of data generation that a recipe names: laws of random fields, solvers, nested grids."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Generator, Tensor
+
+from pdes import equations
+from pdes.grid import Axis, Grid
+from pdes.pde import PDE
+from pdes.random_fields import gaussian_random_field
+from pdes.solvers import solve_darcy, solve_periodic
+
+LAWS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "constant": (("constant",), ()),
+    "random": (("alpha", "tau", "boundary", "modes"), ("sigma", "mean_zero", "threshold")),
+}
+"""Required and optional keys of each kind of field."""
+
+
+def draw(laws: Mapping[str, Mapping[str, Any]], grid: Grid, seed: int) -> dict[str, Tensor]:
+    """One sample of every field by its law, (*grid) each."""
+    generator = torch.Generator().manual_seed(seed)
+    return {name: _draw(law, grid, generator) for name, law in laws.items()}
+
+
+def _draw(law: Mapping[str, Any], grid: Grid, generator: Generator) -> Tensor:
+    """One field (*grid)."""
+    if "constant" in law:
+        return torch.full(grid.shape, float(law["constant"]), dtype=torch.float64)
+    parameters = dict(law)
+    threshold = parameters.pop("threshold", None)
+    field = gaussian_random_field(1, grid, generator=generator, **parameters)[0]
+    if threshold is None:
+        return field
+    return torch.full_like(field, threshold["below"]).masked_fill(field >= 0, threshold["above"])
+
+
+def _solve_evolution(
+    pde: PDE, given: Mapping[str, Tensor], grid: Grid, options: Mapping[str, Any]
+) -> dict[str, Tensor]:
+    initial = {name: value for name, value in given.items() if name in pde.fields}
+    inputs = {name: value for name, value in given.items() if name in pde.inputs}
+    return {**inputs, **solve_periodic(pde, initial, grid=grid, inputs=inputs, **options)}
+
+
+def _solve_elliptic(
+    pde: PDE, given: Mapping[str, Tensor], grid: Grid, options: Mapping[str, Any]
+) -> dict[str, Tensor]:
+    if not isinstance(pde, equations.Darcy) or set(given) != {"a"}:
+        raise ValueError(
+            f"the solver 'darcy' solves Darcy for the field a, not {type(pde).__name__} for {', '.join(given)}"
+        )
+    return {"a": given["a"], "u": solve_darcy(given["a"], grid, pde.f, **options)}
+
+
+@dataclass(frozen=True)
+class Solver:
+    """``solve(pde, given fields, grid, options)`` returns all fields; ``keys``: required and optional options."""
+
+    solve: Callable[[PDE, Mapping[str, Tensor], Grid, Mapping[str, Any]], dict[str, Tensor]]
+    keys: tuple[tuple[str, ...], tuple[str, ...]]
+
+
+SOLVERS = {
+    "periodic": Solver(_solve_evolution, (("times",), ("dt", "rtol", "start"))),
+    "darcy": Solver(_solve_elliptic, ((), ())),
+}
+
+
+def nested(axis: Axis, n: int) -> slice:
+    """Which points of ``axis`` are those of the same axis with ``n`` points. Raises ValueError where none are."""
+
+    def factor(points: int) -> int:
+        """Every how many points, or 0."""
+        fine, coarse = (axis.n - 1, points - 1) if axis.convention == "vertices" else (axis.n, points)
+        step, rest = divmod(fine, coarse)
+        # the centres of coarse cells are centres of fine ones where an odd number makes one
+        return 0 if rest or (axis.convention == "centres" and step % 2 == 0) else step
+
+    step = factor(n) if n >= 2 else 0
+    if not step:
+        fitting = [m for m in range(2, axis.n + 1) if factor(m)]
+        raise ValueError(
+            f"resolution {n} is not nested in the {axis.n} {axis.convention} points that the recipe solves on; "
+            f"choose one of {', '.join(map(str, fitting))}"
+        )
+    return slice(step // 2 if axis.convention == "centres" else 0, None, step)

@@ -1,0 +1,74 @@
+import pytest
+
+from sciml.config import Component, dump_config, load_config
+
+PINN = """
+problem: {name: burgers_shock}
+model: {name: MLP, options: {width: 20}}
+train: {stages: [{optimizer: Adam, steps: 4, options: {lr: 1.0e-3}}]}
+"""
+
+
+@pytest.fixture
+def path(tmp_path):
+    path = tmp_path / "run.yaml"
+    path.write_text(PINN)
+    return path
+
+
+def test_overrides_reach_nested_keys(path):
+    config = load_config(
+        path, ["--train.max_seconds", "90", "--model.options.depth", "3", "--output", "x", "--seed", "7"]
+    )
+    assert config.train.max_seconds == 90.0
+    assert config.model == Component("MLP", {"width": 20, "depth": 3})
+    assert config.train.stages[0].options == {"lr": 1e-3}
+    assert (config.seed, str(config.folder)) == (7, "x")
+    assert config.train.stages[0].epochs is None
+
+
+def test_lists_of_files(path, tmp_path):
+    path.write_text(
+        PINN.replace("problem: {name: burgers_shock}", "data: {train: a.h5, inputs: [a], targets: [u]}")
+    )
+    config = load_config(path, ["--data.test", "[b.h5,c.h5]"])
+    assert config.data.test == ["b.h5", "c.h5"]
+
+
+def test_a_resolved_configuration_loads_again(path, tmp_path):
+    config = load_config(path, ["--train.max_seconds", "90"])
+    resolved = tmp_path / "resolved.yaml"
+    resolved.write_text(dump_config(config))
+    assert load_config(resolved) == config
+
+
+@pytest.mark.parametrize(
+    ("text", "overrides", "message"),
+    [
+        (PINN + "trian: 3\n", [], "unknown key 'trian'; did you mean 'train'?"),
+        (PINN, ["--train.max_secs", "3"], "unknown key 'train.max_secs'; did you mean 'max_seconds'?"),
+        (PINN, ["--train.max_seconds", "abc"], "train.max_seconds: expected float or null, got 'abc'"),
+        (PINN, ["--dtype", "int8"], "dtype: expected Literal['float32', 'float64'], got 'int8'"),
+        (PINN, ["--seed", "x"], "seed: expected int, got 'x'"),
+        (PINN, ["--train.max_seconds", "-1"], "train.max_seconds must be positive, not -1.0"),
+        (PINN, ["--points.adaptive", "2"], "points.adaptive is a share from 0 to 1, not 2.0"),
+        (PINN, ["--data.train", "a.h5"], "either 'problem' (it trains a PINN) or 'data'"),
+        ("model: {name: MLP}\n", [], "either 'problem' (it trains a PINN) or 'data'"),
+        ("problem: {name: p}\n", [], "train.stages is empty"),
+        ("problem: {name: p}\ntrain: {stages: [{steps: 1, epochs: 2}]}\n", [], "give either steps or epochs"),
+        ("problem: {name: p}\ntrain: {stages: [{steps: 0}]}\n", [], "at least one step, not 0"),
+        ("data: {train: a, targets: [u]}\ntrain: {stages: [{steps: 1}]}\n", [], "data.inputs is missing"),
+        ("a: [1,\n b: }", [], "while parsing"),
+    ],
+)
+def test_mistakes_are_named_in_one_line(path, text, overrides, message):
+    path.write_text(text)
+    with pytest.raises(ValueError) as caught:
+        load_config(path, overrides)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_file_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"nowhere\.yaml does not exist"):
+        load_config(tmp_path / "nowhere.yaml")

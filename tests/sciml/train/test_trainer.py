@@ -1,0 +1,239 @@
+import json
+
+import pytest
+import torch
+
+from sciml.assemble import assemble
+from sciml.config import Component, Config, DataConfig, PointsConfig, Stage, TrainConfig
+from sciml.optim import ConFIG, WeightedSum
+from sciml.train import RunFolder, Trainer, TrainingError, make_optimizer
+from sciml.train import trainer as trainer_module
+
+
+class Interrupted(Exception):
+    pass
+
+
+def pinn_config(folder, stages, **train):
+    return Config(
+        output=str(folder),
+        dtype="float64",
+        problem=Component("burgers_shock"),
+        points=PointsConfig(
+            interior=40, conditions={"boundary": 8, "initial": 8}, resample_every=3, adaptive=0.5
+        ),
+        model=Component("MLP", {"width": 6, "depth": 2}),
+        train=TrainConfig(stages=stages, log_every=1, checkpoint_seconds=0.0, **train),
+    )
+
+
+def operator_config(folder, files):
+    return Config(
+        output=str(folder),
+        data=DataConfig(train=str(files["train"]), inputs=["a"], targets=["u"], batch_size=16),
+        model=Component("FNO", {"modes": [6], "width": 8}),
+        train=TrainConfig(
+            stages=[Stage("AdamW", epochs=3, schedule="one-cycle", options={"lr": 1e-2})],
+            log_every=1,
+            checkpoint_seconds=0.0,
+        ),
+    )
+
+
+def start(config, resume=False):
+    task, model, balancer, _ = assemble(config)
+    run = RunFolder(config.folder)
+    trainer = Trainer(task, model, config.train, balancer, run)
+    if resume:
+        trainer.resume(torch.device("cpu"))
+    else:
+        run.create("")
+    return trainer
+
+
+def run_and_kill(config, monkeypatch, step):
+    """Train until ``step`` batches were drawn, then die without a word, as a killed process does."""
+    trainer = start(config)
+    original = trainer.task.batch
+
+    def batch(index, model):
+        if index == step:
+            raise Interrupted
+        return original(index, model)
+
+    monkeypatch.setattr(trainer.task, "batch", batch)
+    with pytest.raises(Interrupted):
+        trainer.fit()
+
+
+def records(trainer):
+    """The log without times."""
+    return [{k: v for k, v in record.items() if k != "wall_s"} for record in trainer.run.records()]
+
+
+STAGES = {
+    "adam": [Stage("Adam", steps=12, schedule="cosine", options={"lr": 1e-2})],
+    "lbfgs": [Stage("LBFGS", steps=8, options={"lr": 1.0, "max_iter": 5})],
+    "adam, then lbfgs": [
+        Stage("Adam", steps=5, options={"lr": 1e-2}),
+        Stage("LBFGS", steps=5, options={"max_iter": 5}),
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("stages", "balancer", "kill_at"),
+    [
+        ("adam", "WeightedSum", 3),
+        ("adam", "ConFIG", 7),
+        ("lbfgs", "WeightedSum", 3),
+        ("lbfgs", "WeightedSum", 7),
+        ("adam, then lbfgs", "WeightedSum", 4),
+        ("adam, then lbfgs", "WeightedSum", 5),
+        ("adam, then lbfgs", "WeightedSum", 7),
+    ],
+)
+def test_a_killed_and_resumed_pinn_ends_bit_for_bit_the_same(
+    tmp_path, monkeypatch, stages, balancer, kill_at
+):
+    def config(name):
+        return pinn_config(tmp_path / name, STAGES[stages], balancer=Component(balancer))
+
+    whole = start(config("whole"))
+    whole.fit()
+    run_and_kill(config("killed"), monkeypatch, kill_at)
+    resumed = start(config("killed"), resume=True)
+    assert resumed.step == kill_at
+    resumed.fit()
+    for name, value in whole.model.state_dict().items():
+        assert torch.equal(value, resumed.model.state_dict()[name]), name
+    assert records(whole) == records(resumed)
+
+
+@pytest.mark.parametrize("kill_at", [2, 4, 9])
+def test_a_killed_and_resumed_operator_ends_bit_for_bit_the_same(
+    tmp_path, monkeypatch, diffusion_files, kill_at
+):
+    whole = start(operator_config(tmp_path / "whole", diffusion_files))
+    whole.fit()
+    run_and_kill(operator_config(tmp_path / "killed", diffusion_files), monkeypatch, kill_at)
+    resumed = start(operator_config(tmp_path / "killed", diffusion_files), resume=True)
+    resumed.fit()
+    for name, value in whole.model.state_dict().items():
+        assert torch.equal(value, resumed.model.state_dict()[name]), name
+    assert records(whole) == records(resumed)
+
+
+def test_another_seed_is_another_run(tmp_path):
+    models = []
+    for seed in (0, 0, 1):
+        config = pinn_config(tmp_path / f"{len(models)}", STAGES["adam"])
+        config.seed = seed
+        trainer = start(config)
+        trainer.fit()
+        models.append(torch.nn.utils.parameters_to_vector(trainer.parameters))
+    assert torch.equal(models[0], models[1])
+    assert not torch.equal(models[0], models[2])
+
+
+def test_time_budget_ends_training_and_its_schedule(tmp_path, monkeypatch):
+    ticks = iter(range(10_000))
+    monkeypatch.setattr(trainer_module.time, "perf_counter", lambda: float(next(ticks)))
+    config = pinn_config(
+        tmp_path, [Stage("Adam", steps=1000, schedule="cosine", options={"lr": 1.0})], max_seconds=20.0
+    )
+    trainer = start(config)
+    trainer.fit()
+    assert trainer.step <= 21
+    assert trainer.wall_s >= 20
+    assert trainer.run.records()[-1]["lr"] < 0.05
+
+
+def test_time_share_moves_on_to_the_next_stage(tmp_path, monkeypatch):
+    ticks = iter(range(10_000))
+    monkeypatch.setattr(trainer_module.time, "perf_counter", lambda: float(next(ticks)))
+    stages = [Stage("Adam", steps=1000, time_share=0.25), Stage("SGD", steps=1000, options={"lr": 1e-3})]
+    trainer = start(pinn_config(tmp_path, stages, max_seconds=40.0))
+    trainer.fit()
+    walls = {record["stage"]: record["wall_s"] for record in trainer.run.records()}
+    assert walls[1] >= 40
+    assert sum(record["stage"] == 1 for record in trainer.run.records()) > 10
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(tmp_path, monkeypatch):
+    trainer = start(pinn_config(tmp_path, STAGES["adam"]))
+    original = trainer.task.losses
+
+    def losses(model, batch):
+        found = original(model, batch)
+        return {**found, "initial": found["initial"] * float("nan")} if trainer.step == 4 else found
+
+    monkeypatch.setattr(trainer.task, "losses", losses)
+    with pytest.raises(
+        TrainingError, match=r"step 4: loss 'initial' is nan; the last good state is .*state\.pt"
+    ):
+        trainer.fit()
+    state = trainer.run.load_checkpoint(torch.device("cpu"))
+    assert state["step"] == 4
+    assert all(torch.isfinite(v).all() for v in state["model"].values())
+
+
+def test_a_parameter_that_is_not_finite_is_never_saved(tmp_path):
+    trainer = start(pinn_config(tmp_path, STAGES["adam"]))
+    with torch.no_grad():
+        trainer.parameters[0][0, 0] = float("inf")
+    with pytest.raises(TrainingError, match="a parameter is not finite"):
+        trainer.fit()
+    assert not trainer.run.checkpoint.exists()
+
+
+def test_line_search_needs_a_scalar(tmp_path):
+    trainer = start(pinn_config(tmp_path, STAGES["lbfgs"], balancer=Component("ConFIG")))
+    with pytest.raises(ValueError, match="ConFIG has no scalar objective"):
+        trainer.rehearse()
+
+
+def test_a_rehearsal_changes_nothing(tmp_path):
+    rehearsed, plain = (start(pinn_config(tmp_path / name, STAGES["adam"])) for name in "ab")
+    rehearsed.rehearse()
+    for trainer in (rehearsed, plain):
+        trainer.fit()
+    assert all(torch.equal(p, q) for p, q in zip(rehearsed.parameters, plain.parameters, strict=True))
+
+
+def test_every_stage_is_checked_before_the_first(tmp_path):
+    with pytest.raises(ValueError, match="unknown optimizer 'Adm'"):
+        start(pinn_config(tmp_path, [Stage("Adam", steps=1), Stage("Adm", steps=1)]))
+
+
+def test_gradient_clipping(tmp_path):
+    config = pinn_config(tmp_path, [Stage("SGD", steps=1, options={"lr": 1.0})], gradient_clip=1e-3)
+    trainer = start(config)
+    before = torch.nn.utils.parameters_to_vector(trainer.parameters).detach().clone()
+    trainer.fit()
+    moved = torch.nn.utils.parameters_to_vector(trainer.parameters).detach() - before
+    assert float(moved.norm()) == pytest.approx(1e-3, rel=1e-3)
+
+
+def test_epochs_need_a_data_set(tmp_path):
+    with pytest.raises(ValueError, match="epochs need a data set; give steps"):
+        start(pinn_config(tmp_path, [Stage("Adam", epochs=3)]))
+
+
+def test_unknown_optimizers_and_options_are_named():
+    p = [torch.nn.Parameter(torch.ones(1))]
+    with pytest.raises(ValueError, match="unknown optimizer 'Adm'"):
+        make_optimizer(Stage("Adm", steps=1), p)
+    with pytest.raises(ValueError, match="Adam: .*'learning_rate'"):
+        make_optimizer(Stage("Adam", steps=1, options={"learning_rate": 1e-3}), p)
+
+
+def test_metrics_file(tmp_path):
+    trainer = start(pinn_config(tmp_path, STAGES["adam"]))
+    trainer.fit()
+    lines = [json.loads(line) for line in trainer.run.metrics.read_text().splitlines()]
+    assert [line["step"] for line in lines] == list(range(1, 13))
+    assert {"step", "wall_s", "lr", "momentum", "boundary", "initial"} <= lines[0].keys()
+    assert "rel_l2" in lines[-1]
+    assert isinstance(trainer.balancer, WeightedSum)
+    assert not isinstance(trainer.balancer, ConFIG)
