@@ -74,7 +74,7 @@ class NeuralopOperator(Operator):
 
         return super()._apply(convert, recurse)
 
-    def operate(self, x: Tensor, points: list[Tensor]) -> Tensor:  # noqa: ARG002 - the model makes its own
+    def operate(self, x: Tensor, points: list[Tensor]) -> Tensor:
         return self.model(x)
 
 

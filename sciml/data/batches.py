@@ -45,7 +45,7 @@ class Batches:
             return self._fields[0][index], self._fields[1][index]
         if self._stream is None or step != self._next:
             self._stream = iter(
-                DataLoader(self.dataset, batch_sampler=_From(self, step), num_workers=self.workers)  # type: ignore[arg-type]
+                DataLoader(self.dataset, batch_sampler=_From(self, step), num_workers=self.workers)
             )
         self._next = step + 1
         x, y = next(self._stream)

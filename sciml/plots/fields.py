@@ -24,7 +24,7 @@ from sciml.plots.style import (
 
 @styled
 def plot_comparison(
-    input: Array,
+    input: Array | None,
     prediction: Array,
     truth: Array,
     grid: Grid,
@@ -42,7 +42,7 @@ def plot_comparison(
     Parameters
     ----------
     input, prediction, truth
-        Fields (sample, *grid): one channel each.
+        Fields (sample, *grid): one channel each; no ``input`` leaves its panels out.
     names
         Names of the input and of the predicted field.
     units
@@ -53,9 +53,10 @@ def plot_comparison(
     ValueError
         For fields that are not (sample, *grid), or a grid of more than three axes.
     """
-    given, predicted, true = as_array(input), as_array(prediction), as_array(truth)
+    predicted, true = as_array(prediction), as_array(truth)
+    given = None if input is None else as_array(input)
     for role, field in (("input", given), ("prediction", predicted), ("truth", true)):
-        if field.shape != (len(true), *grid.shape):
+        if field is not None and field.shape != (len(true), *grid.shape):
             raise ValueError(
                 f"plot_comparison: {role} has shape {field.shape}; expected (sample, *grid) = "
                 f"{(len(true), *grid.shape)}, one channel at a time"
@@ -69,14 +70,22 @@ def plot_comparison(
         middle = last.n // 2
         title = f"Slice at {last.name} = {float(last.points()[middle]):.4g}"
         cut = (..., middle)
-        return _maps(given[cut], predicted[cut], true[cut], grid.axes[:2], names, units, title)
+        return _maps(
+            None if given is None else given[cut],
+            predicted[cut],
+            true[cut],
+            grid.axes[:2],
+            names,
+            units,
+            title,
+        )
     raise ValueError(
         f"plot_comparison draws 1 to 3 axes, not {len(grid)} ({', '.join(grid.names)}); pass a slice"
     )
 
 
 def _maps(
-    inputs: np.ndarray,
+    inputs: np.ndarray | None,
     predictions: np.ndarray,
     truths: np.ndarray,
     axes: tuple[Axis, ...],
@@ -93,29 +102,33 @@ def _maps(
     rows = len(truths)
     width = 2.1 if natural else 2.4
     height = width * (ratio if natural else 0.9)
-    fig = Figure(figsize=(11.5, rows * (height + 0.3) + (0.8 if title else 0.5)))
-    panels = fig.subplots(rows, 4, squeeze=False, sharex=True, sharey=True)
+    headings = [f"prediction {names[1]}", f"truth {names[1]}", "|error|"]
+    if inputs is not None:
+        headings.insert(0, f"input {names[0]}")
+    fig = Figure(figsize=(0.3 + 2.8 * len(headings), rows * (height + 0.3) + (0.8 if title else 0.5)))
+    panels = fig.subplots(rows, len(headings), squeeze=False, sharex=True, sharey=True)
     quantity = label(names[1], units)
-    for row, (given, predicted, true) in enumerate(zip(inputs, predictions, truths, strict=True)):
+    for row, (predicted, true) in enumerate(zip(predictions, truths, strict=True)):
         error = np.abs(predicted - true)
         shared = colours(true)
+        shown = [
+            (predicted, shared),
+            (true, shared),
+            (error, {"cmap": ERROR, "vmin": 0.0, "vmax": error.max() or 1.0}),
+        ]
+        if inputs is not None:
+            shown.insert(0, (inputs[row], colours(inputs[row])))
         # arrays are indexed (first, second), images (row, column)
         images = [
             panel.imshow(field.T, extent=extent, aspect="equal" if natural else "auto", **style)
-            for panel, field, style in zip(
-                panels[row],
-                (given, predicted, true, error),
-                (colours(given), shared, shared, {"cmap": ERROR, "vmin": 0.0, "vmax": error.max() or 1.0}),
-                strict=True,
-            )
+            for panel, (field, style) in zip(panels[row], shown, strict=True)
         ]
-        add_colorbar(images[0], names[0])
-        add_colorbar(images[2], quantity, shown=[predicted])
-        add_colorbar(images[3], label("|error|", units))
+        if inputs is not None:
+            add_colorbar(images[0], names[0])
+        add_colorbar(images[-2], quantity, shown=[predicted])
+        add_colorbar(images[-1], label("|error|", units))
         panels[row, 0].set_ylabel(label(second.name))
-    for column, heading in enumerate(
-        (f"input {names[0]}", f"prediction {names[1]}", f"truth {names[1]}", "|error|")
-    ):
+    for column, heading in enumerate(headings):
         panels[0, column].set_title(heading)
         panels[-1, column].set_xlabel(label(first.name))
     for panel in panels.flat:
@@ -128,7 +141,7 @@ def _maps(
 
 
 def _lines(
-    inputs: np.ndarray,
+    inputs: np.ndarray | None,
     predictions: np.ndarray,
     truths: np.ndarray,
     axis: Axis,
@@ -137,20 +150,27 @@ def _lines(
 ) -> Figure:
     x = axis.points().numpy()
     columns = len(truths)
-    fig = Figure(figsize=(max(4.5, 3.1 * columns + 0.6), 5.6))
-    panels = fig.subplots(3, columns, squeeze=False, sharex=True, gridspec_kw={"height_ratios": [2, 3, 2]})
+    ratios = [3, 2] if inputs is None else [2, 3, 2]
+    fig = Figure(figsize=(max(4.5, 3.1 * columns + 0.6), 0.8 * sum(ratios)))
+    panels = fig.subplots(
+        len(ratios), columns, squeeze=False, sharex=True, gridspec_kw={"height_ratios": ratios}
+    )
     quantity = label(names[1], units)
-    for column, (given, predicted, true) in enumerate(zip(inputs, predictions, truths, strict=True)):
-        top, middle, bottom = panels[:, column]
-        top.plot(x, given, color=TRUTH)
+    for column, (predicted, true) in enumerate(zip(predictions, truths, strict=True)):
+        middle, bottom = panels[-2:, column]
+        if inputs is not None:
+            panels[0, column].plot(x, inputs[column], color=TRUTH)
         middle.plot(x, true, color=TRUTH, linewidth=2.4, alpha=0.55, label="truth")
         middle.plot(x, predicted, color=PREDICTION, linestyle="--", label="prediction")
         bottom.plot(x, predicted - true, color=PREDICTION)
         bottom.axhline(0.0, color=TRUTH, linewidth=0.6)
         bottom.set_xlabel(label(axis.name))
-        top.set_title(f"sample {column + 1}")
-    _name_rows(panels[:, 0], (names[0], quantity, f"error of {quantity}"))
-    panels[1, 0].legend(loc="best")
+        panels[0, column].set_title(f"sample {column + 1}")
+    rows = (
+        (quantity, f"error of {quantity}") if inputs is None else (names[0], quantity, f"error of {quantity}")
+    )
+    _name_rows(panels[:, 0], rows)
+    panels[-2, 0].legend(loc="best")
     for panel in panels.flat:
         panel.grid(True)
     fig.align_ylabels(list(panels[:, 0]))

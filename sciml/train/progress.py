@@ -15,14 +15,16 @@ _HIDDEN = frozenset({"step", "wall_s", "stage", "lr"})
 
 
 class Progress:
-    """Progress over steps, or over the time budget where there is one."""
+    """Share of the training that is over: of its steps, or of its time budget where that is further."""
 
-    def __init__(self, total_steps: int, max_seconds: float | None, step: int, wall_s: float) -> None:
+    def __init__(self, total_steps: int, max_seconds: float | None) -> None:
         self._total, self._max_seconds = total_steps, max_seconds
         self._bar: tqdm[Any] | None = None
         self._last_line = time.perf_counter()
         if sys.stderr.isatty():
-            self._bar = tqdm(total=total_steps, initial=step, unit="step", dynamic_ncols=True)
+            self._bar = tqdm(
+                total=1.0, dynamic_ncols=True, bar_format="{percentage:3.0f}% |{bar}| {elapsed}{postfix}"
+            )
 
     def __enter__(self) -> Progress:
         return self
@@ -37,8 +39,13 @@ class Progress:
         """Show a record of metrics.jsonl."""
         values = {k: f"{v:.2e}" for k, v in record.items() if k not in _HIDDEN}
         if self._bar is not None:
-            self._bar.update(step - self._bar.n)
-            self._bar.set_postfix(values)
+            over = max(step / self._total, wall_s / self._max_seconds if self._max_seconds else 0.0)
+            self._bar.update(min(over, 1.0) - self._bar.n)
+            self._bar.set_postfix({"step": step, **values})
         elif time.perf_counter() - self._last_line >= _SECONDS_BETWEEN_LINES:
             self._last_line = time.perf_counter()
-            "  ".join(f"{k} {v}" for k, v in values.items())
+            budget = "" if self._max_seconds is None else f" of {self._max_seconds:.0f}"
+            shown = "  ".join(f"{k} {v}" for k, v in values.items())
+            line = f"step {step} of {self._total}  {wall_s:.0f}{budget} s  {shown}\n"
+            sys.stderr.write(line)
+            sys.stderr.flush()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -29,7 +30,7 @@ class TrainingError(RuntimeError):
     """Training cannot go on: a loss or a parameter is not finite."""
 
 
-def make_optimizer(stage: Stage, parameters: list[Tensor]) -> torch.optim.Optimizer:
+def make_optimizer(stage: Stage, parameters: Sequence[Tensor]) -> torch.optim.Optimizer:
     """The optimiser of a stage.
 
     Raises ValueError for a name that torch.optim does not have and for an option that the optimiser does not take.
@@ -150,7 +151,7 @@ class Trainer:
         stage_before = self._stage_wall_s
         if self.step == 0 and self._stage_step == 0:
             self._checkpoint()
-        with Progress(sum(self._lengths), self.config.max_seconds, self.step, self.wall_s) as progress:
+        with Progress(sum(self._lengths), self.config.max_seconds) as progress:
             while not self._finished():
                 self._train_step()
                 now = time.perf_counter()
@@ -186,8 +187,8 @@ class Trainer:
 
     def _finished(self) -> bool:
         return (
-            (self._stage + 1 == len(self.config.stages) and self._stage_over()) or self.wall_s >= self._budget()
-        )
+            self._stage + 1 == len(self.config.stages) and self._stage_over()
+        ) or self.wall_s >= self._budget()
 
     def _train_step(self) -> None:
         stage = self.config.stages[self._stage]

@@ -27,7 +27,7 @@ def test_overrides_reach_nested_keys(path):
     assert config.train.stages[0].epochs is None
 
 
-def test_lists_of_files(path, tmp_path):
+def test_lists_of_files(path):
     path.write_text(
         PINN.replace("problem: {name: burgers_shock}", "data: {train: a.h5, inputs: [a], targets: [u]}")
     )

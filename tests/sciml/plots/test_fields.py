@@ -78,3 +78,15 @@ def test_wrong_shapes_are_named() -> None:
         draw(np.ones((1, 1, 6, 4)), np.ones((1, 6, 4)), grid)
     with pytest.raises(ValueError, match="1 to 3 axes, not 4"):
         draw(np.ones((1, 2, 2, 2, 2)), np.ones((1, 2, 2, 2, 2)), Grid(Axis(name, 2) for name in "wxyz"))
+
+
+@pytest.mark.parametrize("dims", [1, 2, 3])
+def test_without_an_input_its_panels_are_left_out(dims):
+    grid = Grid([Axis(name, 8) for name in "xyz"[:dims]])
+    truth = torch.rand(2, *grid.shape)
+    with_input, without = (plot_comparison(i, truth, truth, grid, names=("a", "u")) for i in (truth, None))
+
+    def panels(figure):
+        return sum(bool(axes.get_subplotspec()) and axes.get_label() != "<colorbar>" for axes in figure.axes)
+
+    assert panels(with_input) - panels(without) == 2

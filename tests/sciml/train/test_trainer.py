@@ -10,7 +10,7 @@ from sciml.train import RunFolder, Trainer, TrainingError, make_optimizer
 from sciml.train import trainer as trainer_module
 
 
-class Interrupted(Exception):
+class KilledError(Exception):
     pass
 
 
@@ -58,11 +58,11 @@ def run_and_kill(config, monkeypatch, step):
 
     def batch(index, model):
         if index == step:
-            raise Interrupted
+            raise KilledError
         return original(index, model)
 
     monkeypatch.setattr(trainer.task, "batch", batch)
-    with pytest.raises(Interrupted):
+    with pytest.raises(KilledError):
         trainer.fit()
 
 
@@ -224,7 +224,7 @@ def test_unknown_optimizers_and_options_are_named():
     p = [torch.nn.Parameter(torch.ones(1))]
     with pytest.raises(ValueError, match="unknown optimizer 'Adm'"):
         make_optimizer(Stage("Adm", steps=1), p)
-    with pytest.raises(ValueError, match="Adam: .*'learning_rate'"):
+    with pytest.raises(ValueError, match=r"Adam: .*'learning_rate'"):
         make_optimizer(Stage("Adam", steps=1, options={"learning_rate": 1e-3}), p)
 
 
