@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+import torch
 from torch import Tensor
 
 from pdes.conditions import Condition, Evaluate
@@ -23,7 +24,8 @@ class Problem:
     name : what the problem is called in reports
     pde, domain, conditions : what is solved
     inputs : the given fields of the equation at scattered points
-    reference : points (n, d) to the true fields (n, k); None where none is known
+    reference : the true fields: a function of points (n, d) to (n, k), or values (k, *grid) on the test grid;
+        None where none is known
     test_grid : where the error against the reference is measured
     source : where the set-up and the reference come from
 
@@ -31,7 +33,8 @@ class Problem:
     ------
     ValueError
         Where domain and equation have different coordinates, a condition names a field or a part that
-        does not exist, two conditions share a name, or an input is missing.
+        does not exist, two conditions share a name, an input is missing, or a table of reference values does
+        not lie on the test grid.
     """
 
     name: str
@@ -39,7 +42,7 @@ class Problem:
     domain: Domain
     conditions: tuple[Condition, ...]
     inputs: Mapping[str, PointInput] = field(default_factory=dict)
-    reference: Callable[[Tensor], Tensor] | None = None
+    reference: Callable[[Tensor], Tensor] | Tensor | None = None
     test_grid: Grid | None = None
     source: str = ""
 
@@ -69,6 +72,22 @@ class Problem:
             raise ValueError(
                 f"problem {self.name!r}: the test grid has axes {', '.join(self.test_grid.names)}, expected {', '.join(pde.coords)}"
             )
+
+        if isinstance(self.reference, Tensor):
+            expected = (len(pde.fields), *(self.test_grid.shape if self.test_grid else ()))
+            if self.test_grid is None or self.reference.shape != expected:
+                raise ValueError(
+                    f"problem {self.name!r}: reference values must be (fields, *test_grid) = {expected}, not {tuple(self.reference.shape)}"
+                )
+
+    def truth(self, dtype: torch.dtype = torch.float64, device: torch.device | str = "cpu") -> Tensor | None:
+        """The reference on the test grid, (k, *grid); None where there is none."""
+        if self.reference is None or self.test_grid is None:
+            return None
+        if isinstance(self.reference, Tensor):
+            return self.reference.to(device=device, dtype=dtype)
+        points = torch.stack([x.reshape(-1) for x in self.test_grid.mesh(device=device)], 1)
+        return self.reference(points).to(dtype).T.reshape(-1, *self.test_grid.shape)
 
     def evaluate(self, network: Network) -> Evaluate:
         """The function that conditions and residuals use to look at a network."""

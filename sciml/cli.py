@@ -8,6 +8,13 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
+from sciml.catalogue import catalogue
+from sciml.config import load_config
+from sciml.data import check_well, convert, make_dataset, summarize
+from sciml.experiment import evaluate, train
+from sciml.predict import predict
+from sciml.train import TrainingError
+
 EXIT_USER_ERROR = 2
 EXIT_FAILURE = 1
 EXIT_INTERRUPTED = 130
@@ -20,8 +27,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     if rest and arguments.command != "train":
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     arguments.overrides = rest
-    from sciml.train import TrainingError
-
     try:
         arguments.run(arguments)
     except (ValueError, OSError, TrainingError) as error:
@@ -113,17 +118,12 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _train(arguments: argparse.Namespace) -> None:
-    from sciml.config import load_config
-    from sciml.experiment import train
-
     config = load_config(arguments.config, arguments.overrides)
     report, table = train(config, overwrite=arguments.overwrite, resume=arguments.resume)
     _print_outcome(report, table, config.folder)
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
-    from sciml.experiment import evaluate
-
     report, table = evaluate(arguments.folder, data=arguments.data)
     _print_outcome(report, table, Path(arguments.folder) / "evaluation")
 
@@ -139,14 +139,10 @@ def _print_outcome(report: dict[str, object], table: str, folder: Path) -> None:
 
 
 def _predict(arguments: argparse.Namespace) -> None:
-    from sciml.predict import predict
-
     print(f"wrote {predict(arguments.folder, arguments.input, arguments.out, overwrite=arguments.overwrite)}")
 
 
 def _data_make(arguments: argparse.Namespace) -> None:
-    from sciml.data import make_dataset
-
     path = make_dataset(
         arguments.name,
         arguments.out,
@@ -159,14 +155,10 @@ def _data_make(arguments: argparse.Namespace) -> None:
 
 
 def _data_inspect(arguments: argparse.Namespace) -> None:
-    from sciml.data import summarize
-
     print(summarize(arguments.file))
 
 
 def _data_check(arguments: argparse.Namespace) -> None:
-    from sciml.data import check_well
-
     problems = check_well(arguments.file)
     for problem in problems:
         print(problem)
@@ -176,8 +168,6 @@ def _data_check(arguments: argparse.Namespace) -> None:
 
 
 def _data_convert(arguments: argparse.Namespace) -> None:
-    from sciml.data import convert
-
     pairs = [pair.partition("=") for pair in arguments.rename.split(",") if pair]
     if any(not (old and new) for old, _, new in pairs):
         raise ValueError(f"--rename {arguments.rename!r}: write OLD=NEW,OLD=NEW, for example x=a,y=u")
@@ -197,8 +187,6 @@ _KINDS = ("equations", "benchmarks", "operators", "balancers", "optimizers", "da
 
 
 def _list(arguments: argparse.Namespace) -> None:
-    from sciml.catalogue import catalogue
-
     for kind, entries in catalogue().items():
         if arguments.kind in (None, kind):
             print(f"{kind}:")

@@ -17,6 +17,8 @@ from typing import Any
 import h5py
 import numpy as np
 
+from .heap import check_heaps
+
 READ_BUDGET = 8 * 2**30
 """Bytes that one read may take in memory unless its caller says otherwise."""
 
@@ -60,6 +62,7 @@ def open_file(path: str | os.PathLike[str]) -> h5py.File:
     with naming(path):
         if not h5py.is_hdf5(path):
             raise DataFileError(f"{path}: is not an HDF5 file")
+        check_heaps(path)
         # read-only file systems and some network ones cannot lock
         return h5py.File(path, "r", locking="best-effort")
 

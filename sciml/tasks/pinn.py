@@ -60,6 +60,7 @@ class PinnTask(Task):
         self._dtype, self._device = dtype, device
         self._points: dict[str, Tensor] = {}
         self._draw = -1
+        self._truth = problem.truth(device=device)
 
     def batch(self, step: int, model: nn.Module) -> dict[str, Tensor]:
         """Points by name: "interior" and one entry a condition, each (n, d)."""
@@ -69,7 +70,7 @@ class PinnTask(Task):
         return self._points
 
     def _sample(self, draw: int, model: nn.Module) -> dict[str, Tensor]:
-        generator = torch.Generator().manual_seed(hash((self._seed, draw)) % 2**63)
+        generator = torch.Generator().manual_seed(self._seed * 1_000_003 + draw)
         domain = self.problem.domain
         n_adaptive = round(self._adaptive * self._interior) if draw else 0
         interior = domain.sample(self._interior - n_adaptive, generator, self._dtype)
@@ -111,9 +112,7 @@ class PinnTask(Task):
         points = torch.stack([x.reshape(-1) for x in grid.mesh(device=self._device)], 1)
         with torch.no_grad():
             prediction = model(points.to(self._dtype)).double()
-        truth = self.problem.reference(points).double() if self.problem.reference else None
-        shape = (-1, *grid.shape)
-        return prediction.T.reshape(shape), None if truth is None else truth.T.reshape(shape)
+        return prediction.T.reshape(-1, *grid.shape), self._truth
 
     def validate(self, model: nn.Module) -> dict[str, float]:
         if self.problem.test_grid is None:

@@ -245,6 +245,15 @@ def test_links_to_groups_and_axes_are_refused(path):
         _ = FieldFile(edit(path, change)).layout
 
 
+def test_a_heap_that_would_hang_the_library_is_refused(path):
+    contents = bytearray(path.read_bytes())
+    heap = contents.index(b"GCOL")
+    contents[heap + 16 : heap + 32] = bytes(16)
+    path.write_bytes(contents)
+    with pytest.raises(DataFileError, match=r"f\.h5: .*heap .* damaged"):
+        _ = FieldFile(path).layout
+
+
 def everything(path):
     with FieldFile(path) as f:
         values = {name: f.read(name).tobytes() for name in f.field_names}

@@ -1,0 +1,28 @@
+"""The numbered scripts run, at reduced length; each asserts its own figure."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+CASES = {
+    "01_pinn": {"steps": 25, "at_most": 0.02},
+    "02_operator": {"samples": 40, "epochs": 20, "at_most": 0.4},
+    "03_superresolution": {"epochs": 3, "ratio_at_most": 1.1},
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_script(name, tmp_path):
+    spec = importlib.util.spec_from_file_location(f"example_{name}", EXAMPLES / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert module.main(**CASES[name], output=str(tmp_path / "run")) > 0
+    assert (tmp_path / "run" / "report.html").is_file()
+
+
+def test_every_script_is_run_and_short():
+    scripts = {path.stem: path for path in EXAMPLES.glob("[0-9]*.py")}
+    assert scripts.keys() == CASES.keys()
+    assert all(len(path.read_text().splitlines()) <= 80 for path in scripts.values())
