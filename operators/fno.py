@@ -22,10 +22,17 @@ class FourierBlock(nn.Module):
     """
 
     def __init__(
-        self, width: int, modes: Sequence[int], hidden: int, grid: Sequence[str] | str, last: bool
+        self,
+        width: int,
+        modes: Sequence[int],
+        hidden: int,
+        *,
+        grid: Sequence[str] | str,
+        odd_axis_shift: bool,
+        last: bool,
     ) -> None:
         super().__init__()
-        self.spectral = SpectralConv(width, width, modes, grid=grid)
+        self.spectral = SpectralConv(width, width, modes, grid=grid, odd_axis_shift=odd_axis_shift)
         self.skip = Pointwise(width, width, bias=False)
         self.mlp = PointwiseMLP(width, hidden, width)
         self.gate = nn.Parameter(torch.ones(width, 1))
@@ -62,6 +69,8 @@ class FNO(Operator):
     zero_boundary
         Multiply the output by Π 4 sᵢ(1 - sᵢ), s the unit coordinates, which vanishes on the walls of the domain:
         homogeneous Dirichlet values then hold exactly at every resolution. One flag, or one for each axis.
+    odd_axis_shift
+        See `SpectralConv`; `from_neuralop` sets it.
     domain, grid
         See `Operator`.
 
@@ -81,6 +90,7 @@ class FNO(Operator):
         mlp_ratio: float = 0.5,
         coordinates: bool = True,
         zero_boundary: bool | Sequence[bool] = False,
+        odd_axis_shift: bool = False,
         domain: Sequence[tuple[float, float]] | None = None,
         grid: Sequence[str] | str = "half-open",
     ) -> None:
@@ -105,7 +115,14 @@ class FNO(Operator):
         features = in_channels + (dims if coordinates else 0)
         self.lifting = PointwiseMLP(features, hidden["lifting_ratio"], width)
         self.blocks = nn.ModuleList(
-            FourierBlock(width, modes, hidden["mlp_ratio"], self.grid, last=i == layers - 1)
+            FourierBlock(
+                width,
+                modes,
+                hidden["mlp_ratio"],
+                grid=self.grid,
+                odd_axis_shift=odd_axis_shift,
+                last=i == layers - 1,
+            )
             for i in range(layers)
         )
         self.projection = PointwiseMLP(width, hidden["projection_ratio"], out_channels)
@@ -125,12 +142,13 @@ class FNO(Operator):
         return y.contiguous()
 
     @classmethod
-    def from_neuralop(cls, model: Any) -> FNO:
+    def from_neuralop(cls, model: Any, *, mend_odd_axes: bool = False) -> FNO:
         """The same operator as a ``neuralop.models.FNO`` of neuraloperator 2.0, with its weights copied.
 
-        Outputs agree to rounding, except where an axis other than the last has an odd number of points:
-        neuraloperator undoes its ``fftshift`` by a second ``fftshift`` instead of ``ifftshift``, which then
-        moves every wavenumber by one. This class does not.
+        Outputs agree to rounding at every size. neuraloperator undoes its ``fftshift`` by a second ``fftshift``
+        instead of ``ifftshift``, which moves every wavenumber by one on an axis, other than the last, with an odd
+        number of points. Weights trained at even sizes are therefore better taken over with ``mend_odd_axes``:
+        they then give the same continuous operator at odd sizes too, which neuraloperator's do not.
 
         Raises ValueError for an option that this class does not have.
         """
@@ -172,6 +190,7 @@ class FNO(Operator):
             projection_ratio=model.projection_channel_ratio,
             mlp_ratio=blocks.channel_mlp_expansion,
             coordinates=embedding is not None,
+            odd_axis_shift=not mend_odd_axes,
         )
         with torch.no_grad():
             _copy_mlp(ours.lifting, model.lifting)

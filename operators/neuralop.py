@@ -17,7 +17,7 @@ class NeuralopOperator(Operator):
     The package is imported when the first model is built. Its models place their points at i/n, so the grid is
     half-open; use `FNO` for others. They compute in float32 only. neuraloperator 2.0 moves
     every wavenumber by one on an axis, other than the last, with an odd number of points: there a
-    super-resolved field is wrong (`FNO.from_neuralop` is not affected).
+    super-resolved field is wrong (see ``mend_odd_axes`` of `FNO.from_neuralop`).
 
     Parameters
     ----------

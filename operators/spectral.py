@@ -35,6 +35,10 @@ class SpectralConv(nn.Module):
         Convention of the points on each axis, "half-open", "vertices" or "centres".
     bias
         Add a constant to each output channel.
+    odd_axis_shift
+        Lower every wavenumber of the output by one on axes, other than the last, with an odd number of points, as
+        neuraloperator 2.0 does (it undoes ``fftshift`` by ``fftshift``). Only for weights that were trained so: the
+        layer is then another operator on odd axes than on even ones.
 
     The weight is stored as real numbers, shape (*kept modes, in_channels, out_channels, 2), so that it follows
     ``.to(dtype)`` and any optimiser can treat it as a plain vector.
@@ -48,8 +52,10 @@ class SpectralConv(nn.Module):
         *,
         grid: Sequence[str] | str = "half-open",
         bias: bool = True,
+        odd_axis_shift: bool = False,
     ) -> None:
         super().__init__()
+        self.odd_axis_shift = odd_axis_shift
         if not modes or min(modes) < 1:
             raise ValueError(f"modes is {list(modes)}; give a positive number for each axis")
         self.modes = tuple(modes)
@@ -101,7 +107,10 @@ class SpectralConv(nn.Module):
             else:
                 gap = z.new_zeros([*z.shape[:dim], period - m, *z.shape[dim + 1 :]])
                 low, negative = z.split([m - m // 2, m // 2], dim)
-                z = torch.fft.ifft(torch.cat([low, gap, negative], dim), dim=dim, norm="forward")
+                z = torch.cat([low, gap, negative], dim)
+                if self.odd_axis_shift and period % 2:
+                    z = z.roll(-1, dim)
+                z = torch.fft.ifft(z, dim=dim, norm="forward")
             if self.grid[axis] == "vertices":
                 z = torch.cat([z, z.narrow(dim, 0, 1)], dim)
         return z

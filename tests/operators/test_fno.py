@@ -44,6 +44,10 @@ PARITY = [
     ((6, 7), (6, 9)),
     ((4, 5, 6), (8, 8, 7)),
     ((5, 4, 5), (6, 4, 6)),
+    ((6, 6), (15, 16)),
+    ((5, 6), (7, 9)),
+    ((4, 4, 4), (9, 5, 8)),
+    ((5, 5, 5), (7, 5, 9)),
 ]
 
 
@@ -72,24 +76,20 @@ def test_agrees_with_neuralop_without_coordinates():
     assert relative(FNO.from_neuralop(model)(x), model(x)) < 1e-5
 
 
-@pytest.mark.parametrize(("modes", "size"), [((6, 6), (15, 16)), ((5, 6), (7, 9)), ((4, 4, 4), (9, 5, 8))])
 @torch.no_grad()
-def test_agrees_with_neuralop_on_odd_axes_once_its_shift_is_undone(modes, size, monkeypatch):
-    """neuraloperator 2.0 undoes fftshift by fftshift, which on an odd axis moves the spectrum by one."""
-    model = theirs(modes, n_layers=2)
-    x = torch.randn(2, 2, *size)
-    ours = FNO.from_neuralop(model)(x)
-    assert (
-        relative(ours, model(x)) > 1e-3
-    )  # fails when they mend it: then drop this test and the note in from_neuralop
-    shift, calls = torch.fft.fftshift, []
+def test_mended_odd_axes_hold_the_operator_of_even_axes():
+    """A spectral layer's output at x = 1/3, a point of both grids, does not depend on the resolution."""
+    model = theirs((6, 6), positional_embedding=None)
 
-    def alternate(z, dim):
-        calls.append(dim)
-        return (shift if len(calls) % 2 else torch.fft.ifftshift)(z, dim=dim)
+    def at_a_third(layer, n):
+        x = torch.arange(n) / n
+        wave = torch.sin(2 * math.pi * (x[:, None] + 2 * x)) + torch.cos(2 * math.pi * x)
+        return layer(wave.expand(1, 9, n, n))[0, :, n // 3, 0]
 
-    monkeypatch.setattr(torch.fft, "fftshift", alternate)
-    assert relative(ours, model(x)) < 1e-5
+    mended = FNO.from_neuralop(model, mend_odd_axes=True).blocks[0].spectral
+    shifted = FNO.from_neuralop(model).blocks[0].spectral
+    torch.testing.assert_close(at_a_third(mended, 15), at_a_third(mended, 18), rtol=1e-4, atol=1e-5)
+    assert relative(at_a_third(shifted, 15), at_a_third(shifted, 18)) > 0.1
 
 
 @pytest.mark.parametrize(
