@@ -49,7 +49,9 @@ def main(steps: int = 150, at_most: float = 1e-3, output: str = "runs/01_pinn") 
         problem=Component(f"{__file__}:problem"),
         points=PointsConfig(interior=1000, conditions={"boundary": 50, "initial": 100}),
         model=Component("MLP", {"width": 20, "depth": 3}),
-        train=TrainConfig(stages=[Stage("Adam", steps=200, options={"lr": 5e-3}), Stage("LBFGS", steps=steps)]),
+        train=TrainConfig(
+            stages=[Stage("Adam", steps=200, options={"lr": 5e-3}), Stage("LBFGS", steps=steps)]
+        ),
     )
     report, table = train(config, overwrite=True)
     print(table)

@@ -8,11 +8,13 @@ import sys
 from pathlib import Path
 
 from sciml import Component, Config, DataConfig, Stage, TrainConfig
-from sciml.experiment import train
 from sciml.data import make_dataset, summarize
+from sciml.experiment import train
 
 
-def main(samples: int = 300, epochs: int = 60, at_most: float = 0.03, output: str = "runs/02_operator") -> float:
+def main(
+    samples: int = 300, epochs: int = 60, at_most: float = 0.03, output: str = "runs/02_operator"
+) -> float:
     folder = Path(output).with_name("02_data")
     for name, n, seed in (("train", samples, 0), ("test", 50, 1)):
         make_dataset("burgers", folder / f"{name}.h5", n_samples=n, resolution=64, seed=seed, overwrite=True)
@@ -28,7 +30,11 @@ def main(samples: int = 300, epochs: int = 60, at_most: float = 0.03, output: st
         ),
         model=Component("FNO", {"modes": [24], "width": 32}),
         train=TrainConfig(
-            stages=[Stage("AdamW", epochs=epochs, schedule="one-cycle", options={"lr": 3e-3, "weight_decay": 1e-4})]
+            stages=[
+                Stage(
+                    "AdamW", epochs=epochs, schedule="one-cycle", options={"lr": 3e-3, "weight_decay": 1e-4}
+                )
+            ]
         ),
     )
     report, table = train(config, overwrite=True)

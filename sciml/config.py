@@ -83,7 +83,7 @@ class Stage:
     optimizer : a class of torch.optim: Adam, AdamW, SGD, LBFGS, ...
     steps, epochs : length of the stage; give one (epochs need a data set). A step of LBFGS is 20 iterations
     schedule : learning rate over the progress of the stage: constant, cosine, or one-cycle
-    time_share : the stage ends at this share of train.max_seconds
+    time_share : the stage takes at most this share of train.max_seconds
     options : further arguments of the optimiser, lr among them
     """
 

@@ -99,6 +99,9 @@ class PinnTask(Task):
     def losses(self, model: nn.Module, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         return {name: r.square().mean() for name, r in self.residuals(model, batch).items()}
 
+    def parameters(self) -> dict[str, nn.Parameter]:
+        return self.problem.pde.parameters()
+
     def state_dict(self) -> dict[str, Any]:
         return {"draw": self._draw, "points": self._points}
 
@@ -139,6 +142,8 @@ class PinnTask(Task):
                 f"{problem.name}: relative L2 error {metrics['rel_l2']:.3e} on {' x '.join(map(str, grid.shape))} points "
                 f"({problem.source})"
             ]
+        if self.parameters():
+            metrics["parameters"] = {name: p.detach().tolist() for name, p in self.parameters().items()}
         return Evaluation(metrics, self._figures(prediction, truth), "\n".join(lines))
 
     def _figures(self, prediction: Tensor, truth: Tensor | None) -> list[tuple[str, Any, str]]:

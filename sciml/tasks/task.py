@@ -44,6 +44,10 @@ class Task(ABC):
     def losses(self, model: nn.Module, batch: Any) -> dict[str, Tensor]:
         """The losses by name, each a scalar."""
 
+    def parameters(self) -> dict[str, nn.Parameter]:
+        """What is learned beside the model: the unknown coefficients of an equation."""
+        return {}
+
     @abstractmethod
     def validate(self, model: nn.Module) -> dict[str, float]:
         """Metrics worth logging during training."""

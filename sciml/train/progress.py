@@ -37,7 +37,7 @@ class Progress:
 
     def show(self, step: int, wall_s: float, record: Mapping[str, Any]) -> None:
         """Show a record of metrics.jsonl."""
-        values = {k: f"{v:.2e}" for k, v in record.items() if k not in _HIDDEN}
+        values = {k: f"{v:.2e}" for k, v in record.items() if k not in _HIDDEN and isinstance(v, float)}
         if self._bar is not None:
             over = max(step / self._total, wall_s / self._max_seconds if self._max_seconds else 0.0)
             self._bar.update(min(over, 1.0) - self._bar.n)

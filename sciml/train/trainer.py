@@ -58,7 +58,8 @@ class Trainer:
         self, task: Task, model: nn.Module, config: TrainConfig, balancer: Balancer, run: RunFolder
     ) -> None:
         self.task, self.model, self.config, self.balancer, self.run = task, model, config, balancer, run
-        self.parameters = [p for p in model.parameters() if p.requires_grad]
+        self._physical = task.parameters()
+        self.parameters = [p for p in (*model.parameters(), *self._physical.values()) if p.requires_grad]
         self.step = 0
         self.wall_s = 0.0
         self._stage = 0
@@ -89,6 +90,9 @@ class Trainer:
         if state is None:
             return
         self.model.load_state_dict(state["model"])
+        with torch.no_grad():
+            for name, parameter in self._physical.items():
+                parameter.copy_(state["physical"][name])
         self.step, self.wall_s = state["step"], state["wall_s"]
         self._stage, self._stage_step = state["stage"], state["stage_step"]
         self._stage_wall_s = state["stage_wall_s"]
@@ -120,6 +124,7 @@ class Trainer:
         self.run.save_checkpoint(
             {
                 "model": self.model.state_dict(),
+                "physical": {name: parameter.detach() for name, parameter in self._physical.items()},
                 "optimizer": self._optimizer.state_dict(),
                 "balancer": self.balancer.state_dict(),
                 "task": self.task.state_dict(),
@@ -227,6 +232,7 @@ class Trainer:
         record: dict[str, Any] = {"step": self.step, "wall_s": round(self.wall_s, 3), "stage": self._stage}
         record["lr"] = self._optimizer.param_groups[0]["lr"]
         record |= {name: float(loss.detach()) for name, loss in self._losses.items()}
+        record |= {f"parameter_{name}": p.detach().tolist() for name, p in self._physical.items()}
         every = self.config.validate_every
         if done or (every and self.step % every == 0):
             self.model.eval()

@@ -34,19 +34,25 @@ def test_its_reference_comes_from_the_same_residual(module):
     pde = module.ReactiveBurgers()
     problem = module.growing_wave()
     # logistic growth of a uniform field: u = 1 / (1 + exp(-t))
-    flat = solve_periodic(pde, {"u": torch.full((1, 16), 0.5)}, [1.0], Grid([problem.test_grid["x"].resized(16)]))["u"]
+    flat = solve_periodic(
+        pde, {"u": torch.full((1, 16), 0.5)}, [1.0], Grid([problem.test_grid["x"].resized(16)])
+    )["u"]
     torch.testing.assert_close(flat, torch.full_like(flat, 1 / (1 + torch.exp(torch.tensor(-1.0)).item())))
 
 
 def test_its_residual_on_a_grid_vanishes_on_the_reference(module):
     problem = module.growing_wave()
-    residual = grid_residual(problem.pde, problem.test_grid, {"u": problem.reference[0]}, accuracy=4)["momentum"]
+    residual = grid_residual(problem.pde, problem.test_grid, {"u": problem.reference[0]}, accuracy=4)[
+        "momentum"
+    ]
     du_dt = problem.reference[0].diff(dim=1) / problem.test_grid["t"].spacing
     assert float(residual.abs().max()) < 1e-3 * float(du_dt.abs().max())
 
 
 def test_it_trains_a_pinn(tmp_path):
     overrides = ["--output", str(tmp_path / "run"), "--train.stages", "[{optimizer: LBFGS, steps: 60}]"]
-    config = load_config("examples/reactive_burgers.yaml", [*overrides, "--train.balancer.name", "WeightedSum"])
+    config = load_config(
+        "examples/reactive_burgers.yaml", [*overrides, "--train.balancer.name", "WeightedSum"]
+    )
     report, _ = train(config)
     assert report["rel_l2"] < 5e-3

@@ -1,0 +1,36 @@
+import pytest
+import torch
+
+from operators import FNO, MLP
+from sciml.data import Normalizer
+from sciml.saved_model import load_model, save_model
+from sciml.tasks import NormalizedOperator
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_pinn_comes_back(tmp_path, dtype):
+    network = MLP(2, 1, width=5, depth=2, lower=[0, -1], upper=[3, 1], activation="sin").to(dtype)
+    save_model(tmp_path, network, {"kind": "pinn", "coords": ["x", "t"], "fields": ["u"]})
+    again, description = load_model(tmp_path)
+    z = torch.rand(9, 2, dtype=dtype)
+    assert torch.equal(again(z), network(z))
+    assert description["coords"] == ["x", "t"]
+
+
+def test_an_operator_comes_back_with_its_normalisation(tmp_path):
+    operator = FNO(1, 1, [4, 4], 6, grid="vertices", domain=[(0, 2), (0, 1)], zero_boundary=True)
+    fields = 5 + 3 * torch.rand(4, 1, 8, 8)
+    model = NormalizedOperator(operator, Normalizer.fit([fields]), Normalizer.fit([fields], "scale"))
+    save_model(tmp_path, model, {"kind": "operator", "normalize": ["standard", "scale"]})
+    again, _ = load_model(tmp_path)
+    assert torch.equal(again(fields), model(fields))
+
+
+def test_what_does_not_fit_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"no trained model \(model\.json is missing\)"):
+        load_model(tmp_path)
+    save_model(tmp_path, MLP(2, 1, width=5), {"kind": "pinn"})
+    text = (tmp_path / "model.json").read_text()
+    (tmp_path / "model.json").write_text(text.replace('"width": 5', '"width": 6'))
+    with pytest.raises(ValueError, match=r"model\.json and model\.safetensors do not fit together"):
+        load_model(tmp_path)
