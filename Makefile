@@ -19,7 +19,7 @@ demo: $(STAMP)
 	@echo "Open the reports: runs/demo_darcy/report.html and runs/demo_burgers/report.html"
 
 test: $(STAMP)
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto
 
 check: $(STAMP)
 	$(BIN)/ruff check .

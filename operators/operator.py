@@ -105,7 +105,7 @@ class Operator(Model):
         for name, given in (("domain", self.domain), ("grid", self.grid)):
             if len(given) != dims:
                 raise ValueError(
-                    f"{name} describes {len(given)} axes but the model has {dims}; give one entry an axis"
+                    f"{name} describes {len(given)} axes but the model has {dims}; they must agree (an FNO has an axis for each of its modes)"
                 )
         for axis, ((lower, upper), convention) in enumerate(zip(self.domain, self.grid, strict=True)):
             if not upper > lower:

@@ -142,10 +142,6 @@ def make_operator(
         domain=[(axis.lower, axis.upper) for axis in train.grid],
         grid=[axis.convention for axis in train.grid],
     )
-    if operator.dims != len(train.grid):
-        raise ValueError(
-            f"model {config.model.name} has {operator.dims} axes, {data.train} has {len(train.grid)}: {', '.join(train.grid.names)}"
-        )
     if any(getattr(operator, "zero_boundary", ())) and data.normalize_targets == "standard":
         raise ValueError(
             "model.options.zero_boundary needs targets whose zero stays zero, but data.normalize_targets is 'standard'; set it to 'scale'"

@@ -22,8 +22,8 @@ def plot_history(records: Sequence[Mapping[str, Any]]) -> Figure:
     """Draw the records of metrics.jsonl against their ``step``, on logarithmic scales.
 
     Losses by name share the upper panel. Metrics (names that start with rel_, val, test, rmse, nrmse or
-    max_error) and the learning rate (lr, learning_rate) share the lower one, which is left out without them.
-    Where the records carry a ``stage``, its changes are marked.
+    max_error) and the learning rate (lr, learning_rate) share the lower one, which is left out without them. A
+    metric with one value has no history. Where the records carry a ``stage``, its changes are marked.
 
     Raises ValueError for no record or a record without a step.
     """
@@ -36,6 +36,7 @@ def plot_history(records: Sequence[Mapping[str, Any]]) -> Figure:
     rates = [name for name in names if name in LEARNING_RATE]
     metrics = [name for name in names if name.startswith(METRIC_PREFIXES)]
     losses = [name for name in names if name not in rates and name not in metrics]
+    metrics = [name for name in metrics if len(_series(records, name)[0]) > 1]
     count = 2 if metrics or rates else 1
     fig = Figure(figsize=(7.2, 0.4 + 2.7 * count))
     panels: list[Axes] = list(fig.subplots(count, 1, sharex=True, squeeze=False)[:, 0])
@@ -77,12 +78,17 @@ def _learning_rate(
     steps, values = _series(records, name)
     target.plot(steps, values, color=TRUTH, linestyle=":", drawstyle="steps-post")
     target.set_yscale("log", nonpositive="mask")
+    positive = [value for value in values if value > 0]
+    if positive:  # the end of an annealed schedule would take most of the axis
+        target.set_ylim(bottom=max(min(positive) / 2, 1e-4 * max(positive)))
     target.set_ylabel("learning rate (dotted)")
     if beside_metrics:
         target.spines["right"].set_visible(True)
 
 
 def _mark_stages(panels: Sequence[Axes], records: Sequence[Mapping[str, Any]]) -> None:
+    if len({record.get("stage") for record in records}) < 2:
+        return
     current: object = None
     for record in records:
         if "stage" not in record or record["stage"] == current:

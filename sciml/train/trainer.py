@@ -229,7 +229,8 @@ class Trainer:
                 )
 
     def _log(self, done: bool) -> dict[str, Any]:
-        record: dict[str, Any] = {"step": self.step, "wall_s": round(self.wall_s, 3), "stage": self._stage}
+        record: dict[str, Any] = {"step": self.step, "wall_s": round(self.wall_s, 3)}
+        record["stage"] = f"{self._stage + 1} {self.config.stages[self._stage].optimizer}"
         record["lr"] = self._optimizer.param_groups[0]["lr"]
         record |= {name: float(loss.detach()) for name, loss in self._losses.items()}
         record |= {f"parameter_{name}": p.detach().tolist() for name, p in self._physical.items()}

@@ -153,7 +153,9 @@ def test_mistakes_in_data(operator, capsys, tmp_path, diffusion_files):
     assert "nowhere.h5" in fails(capsys, "train", operator, "--data.train", "nowhere.h5")
     assert "'v'" in fails(capsys, "train", operator, "--data.inputs", "[v]")
     assert "modes" in fails(capsys, "train", operator, "--model.options.modes", "[40]")
-    assert "2 axes" in fails(capsys, "train", operator, "--model.options.modes", "[4,4]")
+    assert "domain describes 1 axes but the model has 2" in fails(
+        capsys, "train", operator, "--model.options.modes", "[4,4]"
+    )
     assert "transpose needs scalar fields" in fails(capsys, "train", operator, "--data.transpose", "true")
     message = fails(capsys, "train", operator, "--model.options.zero_boundary", "true")
     assert "data.normalize_targets is 'standard'; set it to 'scale'" in message

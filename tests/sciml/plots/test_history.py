@@ -8,6 +8,8 @@ def test_losses_metrics_and_rate_go_to_their_panels() -> None:
         {"step": i, "wall_s": 0.1, "stage": "adam", "pde": 1.0, "boundary": 2.0, "lr": 1e-3} for i in range(5)
     ]
     records[-1]["rel_l2"] = 0.1
+    assert len(plot_history(records).axes) == 2  # one value has no history
+    records[-2]["rel_l2"] = 0.2
     losses, metrics, rate = plot_history(records).axes
     assert [line.get_label() for line in losses.lines[:2]] == ["pde", "boundary"]
     assert [line.get_label() for line in metrics.lines[:1]] == ["rel_l2"]
