@@ -52,8 +52,18 @@ class Condition(ABC):
         """The residual at such points, (n,)."""
 
 
+class Prescribed(Condition):
+    """u = value at the sampled points, whichever these are."""
+
+    value: Value
+
+    def residual(self, points: Tensor, domain: Domain, evaluate: Evaluate) -> Tensor:
+        state, _ = evaluate(points)
+        return getattr(state, self.field) - prescribed(self.value, points)
+
+
 @dataclass(frozen=True)
-class Dirichlet(Condition):
+class Dirichlet(Prescribed):
     """u = value on the boundary, or on one ``part`` of it."""
 
     field: str
@@ -68,13 +78,9 @@ class Dirichlet(Condition):
     def sample(self, domain: Domain, n: int, generator: torch.Generator, dtype: torch.dtype) -> Tensor:
         return domain.boundary(n, generator, dtype, self.part)[0]
 
-    def residual(self, points: Tensor, domain: Domain, evaluate: Evaluate) -> Tensor:
-        state, _ = evaluate(points)
-        return getattr(state, self.field) - prescribed(self.value, points)
-
 
 @dataclass(frozen=True)
-class Initial(Condition):
+class Initial(Prescribed):
     """u = value at the start of time."""
 
     field: str
@@ -90,10 +96,6 @@ class Initial(Condition):
     def sample(self, domain: Domain, n: int, generator: torch.Generator, dtype: torch.dtype) -> Tensor:
         assert isinstance(domain, SpaceTime)
         return domain.initial(n, generator, dtype)
-
-    def residual(self, points: Tensor, domain: Domain, evaluate: Evaluate) -> Tensor:
-        state, _ = evaluate(points)
-        return getattr(state, self.field) - prescribed(self.value, points)
 
 
 @dataclass(frozen=True)

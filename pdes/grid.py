@@ -79,6 +79,27 @@ class Axis:
         """The same axis with ``n`` points."""
         return dataclasses.replace(self, n=n)
 
+    def nested(self, n: int) -> slice:
+        """Which of this axis's points are those of the same axis with ``n`` points.
+
+        Raises ValueError, naming the numbers that do nest, where they are not among them.
+        """
+
+        def step(points: int) -> int:
+            """Every how many points, or 0."""
+            ends = 1 if self.convention == "vertices" else 0
+            step, rest = divmod(self.n - ends, points - ends)
+            # the centres of coarse cells are centres of fine ones where an odd number makes one
+            return 0 if rest or (self.convention == "centres" and step % 2 == 0) else step
+
+        every = step(n) if n >= 2 else 0
+        if not every:
+            fitting = ", ".join(str(m) for m in range(2, self.n + 1) if step(m))
+            raise ValueError(
+                f"axis {self.name!r}: resolution {n} is not nested in the {self.n} {self.convention} points; choose one of {fitting}"
+            )
+        return slice(every // 2 if self.convention == "centres" else 0, None, every)
+
     @classmethod
     def from_points(
         cls,

@@ -74,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     p = commands.add_parser("evaluate", parents=[common], help="evaluate a trained run anew")
     p.add_argument("folder", metavar="RUN")
     p.add_argument("--data", nargs="+", default=[], metavar="F", help="test files, at any resolution")
+    p.add_argument("--resolutions", nargs="+", type=int, default=[], metavar="N", help="points an axis")
     p.set_defaults(run=_evaluate)
 
     p = commands.add_parser("predict", parents=[overwrite], help="apply a trained run to new inputs")
@@ -124,7 +125,7 @@ def _train(arguments: argparse.Namespace) -> None:
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
-    report, table = evaluate(arguments.folder, data=arguments.data)
+    report, table = evaluate(arguments.folder, data=arguments.data, resolutions=arguments.resolutions)
     _print_outcome(report, table, Path(arguments.folder) / "evaluation")
 
 

@@ -9,8 +9,10 @@ from typing import Any
 
 from sciml.assemble import assemble
 from sciml.config import Config, dump_config, load_config
+from sciml.evaluate import at_resolutions
 from sciml.report import write_run_report
 from sciml.saved_model import load_model, save_model
+from sciml.tasks import OperatorTask
 from sciml.train import RunFolder, Trainer
 
 _MAY_CHANGE_ON_RESUME = (
@@ -56,28 +58,41 @@ def train(config: Config, *, overwrite: bool = False, resume: bool = False) -> t
 
 
 def evaluate(
-    folder: str | Path, *, data: Sequence[str] = (), output: str | Path | None = None
+    folder: str | Path, *, data: Sequence[str] = (), resolutions: Sequence[int] = ()
 ) -> tuple[dict[str, Any], str]:
-    """Evaluate a trained run anew, on other test files where ``data`` names some, into ``folder``/evaluation.
+    """Evaluate a trained run anew into ``folder``/evaluation.
 
-    Returns the content of its report.json and the table for the terminal.
+    Parameters
+    ----------
+    data : test files of an operator, in place of those of the run
+    resolutions : points an axis at which an operator is evaluated, taken from the finest test file where no file
+        has them; by default every file at its own
+
+    Returns
+    -------
+    The content of the new report.json and the table for the terminal.
+
+    Raises FileNotFoundError where the folder holds no trained model, ValueError for anything else that is wrong.
     """
     run = RunFolder(folder)
     model, _ = load_model(run.path)
     config = load_config(run.config)
-    if data:
-        if config.data is None:
-            raise ValueError(
-                f"{folder} is a PINN: it is evaluated on its problem's test grid and takes no --data"
-            )
+    if config.data is None and (data or resolutions):
+        raise ValueError(
+            f"{folder} is a PINN: it is evaluated on its problem's test grid and takes no --data or --resolutions"
+        )
+    if config.data is not None and data:
         config.data.test = list(data)
     task, fresh, _, _ = assemble(config)
+    if isinstance(task, OperatorTask) and resolutions:
+        task.tests = at_resolutions(task.tests, resolutions)
     fresh.load_state_dict(model.state_dict())
     evaluation = task.evaluate(fresh.eval())
     records = run.records()
     last: Mapping[str, Any] = records[-1] if records else {"step": 0, "wall_s": 0.0}
-    target = Path(output) if output else run.path / "evaluation"
-    report = write_run_report(target, config, fresh, evaluation, steps=last["step"], wall_s=last["wall_s"])
+    report = write_run_report(
+        run.path / "evaluation", config, fresh, evaluation, steps=last["step"], wall_s=last["wall_s"]
+    )
     return report, evaluation.table
 
 

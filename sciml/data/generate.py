@@ -1,4 +1,4 @@
-"""The parts of data generation that a recipe names: laws of random fields, solvers, nested grids."""
+"""The parts of data generation that a recipe names: laws of random fields and solvers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from torch import Generator, Tensor
 
 from pdes import equations
-from pdes.grid import Axis, Grid
+from pdes.grid import Grid
 from pdes.pde import PDE
 from pdes.random_fields import gaussian_random_field
 from pdes.solvers import solve_darcy, solve_periodic
@@ -70,23 +70,3 @@ SOLVERS = {
     "periodic": Solver(_solve_evolution, (("times",), ("dt", "rtol", "start"))),
     "darcy": Solver(_solve_elliptic, ((), ())),
 }
-
-
-def nested(axis: Axis, n: int) -> slice:
-    """Which points of ``axis`` are those of the same axis with ``n`` points. Raises ValueError where none are."""
-
-    def factor(points: int) -> int:
-        """Every how many points, or 0."""
-        fine, coarse = (axis.n - 1, points - 1) if axis.convention == "vertices" else (axis.n, points)
-        step, rest = divmod(fine, coarse)
-        # the centres of coarse cells are centres of fine ones where an odd number makes one
-        return 0 if rest or (axis.convention == "centres" and step % 2 == 0) else step
-
-    step = factor(n) if n >= 2 else 0
-    if not step:
-        fitting = [m for m in range(2, axis.n + 1) if factor(m)]
-        raise ValueError(
-            f"resolution {n} is not nested in the {axis.n} {axis.convention} points that the recipe solves on; "
-            f"choose one of {', '.join(map(str, fitting))}"
-        )
-    return slice(step // 2 if axis.convention == "centres" else 0, None, step)

@@ -35,7 +35,7 @@ from pdes import equations
 from pdes.grid import Axis, Grid
 from pdes.pde import PDE
 
-from .generate import LAWS, SOLVERS, draw, nested
+from .generate import LAWS, SOLVERS, draw
 from .well import write_well
 
 _BATCH_POINTS = 2**18
@@ -229,7 +229,7 @@ def make_dataset(
     if count < 1:
         raise ValueError(f"n_samples={count}: a data set has at least one sample")
     size = plan.store if resolution is None else resolution
-    points: tuple[Any, ...] = (..., *(nested(axis, size) for axis in plan.grid))
+    points: tuple[Any, ...] = (..., *(axis.nested(size) for axis in plan.grid))
 
     # consecutive seeds: no two samples of a data set can have the same
     first_seed = int(np.random.SeedSequence(seed).generate_state(1)[0])

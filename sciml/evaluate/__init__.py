@@ -15,5 +15,6 @@ from sciml.evaluate.spectra import Spectrum as Spectrum
 from sciml.evaluate.spectra import error_spectrum as error_spectrum
 from sciml.evaluate.spectra import nyquist as nyquist
 from sciml.evaluate.superresolution import TestSet as TestSet
+from sciml.evaluate.superresolution import at_resolutions as at_resolutions
 from sciml.evaluate.superresolution import format_table as format_table
 from sciml.evaluate.superresolution import super_resolution as super_resolution

@@ -48,6 +48,26 @@ class TestSet:
             )
 
 
+def at_resolutions(tests: Sequence[TestSet], resolutions: Sequence[int]) -> list[TestSet]:
+    """The test sets with so many points an axis; a missing one is subsampled from the finest.
+
+    Raises ValueError for no test set and for a resolution that is not nested in the finest.
+    """
+    if not tests:
+        raise ValueError("there is no test set to take resolutions from; name a test file")
+    finest = max(tests, key=lambda test: test.grid.shape)
+    chosen = []
+    for n in resolutions:
+        grid = finest.grid.resized(n)
+        there = [test for test in tests if test.grid == grid]
+        if there:
+            chosen += there
+            continue
+        points: tuple[Any, ...] = (..., *(axis.nested(n) for axis in finest.grid))
+        chosen.append(TestSet(f"{finest.name} at {n}", grid, finest.inputs[points], finest.targets[points]))
+    return chosen
+
+
 def super_resolution(
     predict: Callable[[Tensor, Grid], Tensor],
     train_grid: Grid,

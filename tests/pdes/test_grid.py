@@ -74,6 +74,22 @@ def test_bad_points_are_named():
         Axis.from_points("x", [0, float("nan"), 1])
 
 
+@given(
+    n=st.integers(2, 12),
+    factor=st.integers(1, 9),
+    convention=st.sampled_from(CONVENTIONS),
+    lower=st.floats(-3, 3),
+)
+def test_nested_points_are_those_of_the_coarse_axis(n, factor, convention, lower):
+    fine = (n - 1) * factor + 1 if convention == "vertices" else n * factor
+    axis = Axis("x", fine, lower, lower + 2.0, convention)
+    if convention == "centres" and factor % 2 == 0:
+        with pytest.raises(ValueError, match=f"resolution {n} is not nested in the {fine} centres points"):
+            axis.nested(n)
+    else:
+        torch.testing.assert_close(axis.points()[axis.nested(n)], axis.resized(n).points())
+
+
 def test_grid():
     grid = Grid([Axis("x", 3), Axis("y", 4)])
     x, y = grid.mesh()

@@ -113,6 +113,14 @@ def test_an_operator_from_training_to_prediction(operator, tmp_path, capsys, dif
     assert "no test file lies on the training grid" in again["rel_l2_why"]
     assert again["superresolution"][0]["rel_l2"] == pytest.approx(rows[1]["rel_l2"])
 
+    assert main(["evaluate", str(run), "--resolutions", "8", "32"]) == 0
+    again = json.loads((run / "evaluation" / "report.json").read_text())
+    assert [row["resolution"] for row in again["superresolution"]] == [8, 32]
+    assert again["superresolution"][1]["rel_l2"] == pytest.approx(rows[1]["rel_l2"])
+    assert "resolution 24 is not nested in the 32 half-open points" in fails(
+        capsys, "evaluate", str(run), "--resolutions", "24"
+    )
+
 
 def test_overwrite_and_resume(pinn, capsys):
     assert main(["train", pinn]) == 0

@@ -1,26 +1,7 @@
-import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
-from pdes.grid import CONVENTIONS, Axis, Grid
-from sciml.data.generate import draw, nested
-
-
-@given(
-    n=st.integers(2, 12),
-    factor=st.integers(1, 9),
-    convention=st.sampled_from(CONVENTIONS),
-    lower=st.floats(-3, 3),
-)
-def test_nested_points_are_those_of_the_coarse_axis(n, factor, convention, lower):
-    fine = (n - 1) * factor + 1 if convention == "vertices" else n * factor
-    axis = Axis("x", fine, lower, lower + 2.0, convention)
-    if convention == "centres" and factor % 2 == 0:
-        with pytest.raises(ValueError, match=f"resolution {n} is not nested in the {fine} centres points"):
-            nested(axis, n)
-    else:
-        torch.testing.assert_close(axis.points()[nested(axis, n)], axis.resized(n).points())
+from pdes.grid import Axis, Grid
+from sciml.data.generate import draw
 
 
 def test_phases_and_constants():

@@ -144,3 +144,19 @@ def test_table_is_aligned_and_read(at_32: float, reading: str) -> None:
 def test_without_a_finer_test_set_nothing_is_claimed() -> None:
     rows = evaluate.super_resolution(solution, grid_of(16), [case(grid_of(8)), case(grid_of(16))])
     assert "no test set is finer" in evaluate.format_table(rows)
+
+
+def test_at_resolutions_takes_a_file_or_subsamples_the_finest() -> None:
+    fields = torch.rand(2, 1, 32)
+    grid = Grid([Axis("x", 32, periodic=True)])
+    fine = evaluate.TestSet("fine", grid, fields, 2 * fields)
+    coarse = evaluate.TestSet("coarse", grid.resized(16), fields[..., :16], fields[..., :16])
+    found = evaluate.at_resolutions([coarse, fine], [8, 16])
+    assert found[1] is coarse
+    assert found[0].grid == grid.resized(8)
+    assert torch.equal(found[0].inputs, fields[..., ::4])
+    assert torch.equal(found[0].targets, 2 * fields[..., ::4])
+    with pytest.raises(ValueError, match="resolution 5 is not nested"):
+        evaluate.at_resolutions([fine], [5])
+    with pytest.raises(ValueError, match="no test set"):
+        evaluate.at_resolutions([], [8])
