@@ -29,6 +29,7 @@ check: $(STAMP)
 
 # Measurements that take minutes: the figures of docs/benchmarks.md.
 bench: $(STAMP)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[dev,bench]"
 	$(BIN)/pytest -m bench -s
 
 format: $(STAMP)

@@ -9,8 +9,6 @@ import torch
 from pdes.grid import Axis, Grid
 from sciml.data import DataFileError, FieldDataset, FieldFile, check_well, convert
 
-DARCY = Path(__file__).parents[4] / "shared" / "data" / "darcy_small"
-
 
 def generator():
     return torch.Generator().manual_seed(0)
@@ -45,12 +43,13 @@ def test_periodic_axes(tmp_path):
     assert FieldFile(convert(src, tmp_path / "out.h5", grid="half-open", periodic=True)).grid["x"].periodic
 
 
-@pytest.mark.skipif(not DARCY.exists(), reason="the Darcy data of the neuraloperator project are not here")
 @pytest.mark.parametrize("name", ["darcy_test_16", "darcy_test_32", "darcy_train_16"])
-def test_real_darcy_data(tmp_path, name):
-    dst = convert(DARCY / f"{name}.pt", tmp_path / "out.h5", rename={"x": "a", "y": "u"}, grid="half-open")
+def test_real_darcy_data(tmp_path, darcy_small, name):
+    dst = convert(
+        darcy_small / f"{name}.pt", tmp_path / "out.h5", rename={"x": "a", "y": "u"}, grid="half-open"
+    )
     assert check_well(dst) == []
-    content = torch.load(DARCY / f"{name}.pt", weights_only=True)
+    content = torch.load(darcy_small / f"{name}.pt", weights_only=True)
     X, Y = FieldDataset(dst, ["a"], ["u"]).load()
     assert torch.equal(X[:, 0], content["x"].float())
     assert torch.equal(Y[:, 0], content["y"])

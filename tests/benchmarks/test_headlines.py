@@ -1,0 +1,141 @@
+"""The figures of docs/benchmarks.md: our own commands, and the peers on the same machine. Run by `make bench`.
+
+Each test prints what it measured; run them on an otherwise idle machine.
+"""
+
+import statistics
+import time
+
+import numpy as np
+import pytest
+import torch
+
+from operators import FNO
+from pdes.benchmarks import burgers_shock
+from sciml import load_config
+from sciml.data import FieldDataset, convert
+from sciml.evaluate import relative_l2
+from sciml.experiment import train
+
+pytestmark = [pytest.mark.bench]
+SECONDS = 90
+
+
+@pytest.fixture(scope="module")
+def darcy(tmp_path_factory, darcy_small):
+    """neuraloperator's small Darcy data in our format."""
+    folder = tmp_path_factory.mktemp("darcy")
+    for name in ("train_16", "test_16", "test_32"):
+        convert(
+            darcy_small / f"darcy_{name}.pt",
+            folder / f"{name}.h5",
+            rename={"x": "a", "y": "u"},
+            grid="half-open",
+        )
+    return folder
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_darcy(darcy, tmp_path, seed):
+    overrides = [
+        "--data.train",
+        f"{darcy}/train_16.h5",
+        "--data.test",
+        f"[{darcy}/test_16.h5,{darcy}/test_32.h5]",
+    ]
+    overrides += ["--train.max_seconds", str(SECONDS), "--output", str(tmp_path / "run"), "--seed", str(seed)]
+    report, _ = train(load_config("examples/darcy_fno.yaml", overrides))
+    coarse, fine = (row["rel_l2"] for row in report["superresolution"])
+    print(f"\nsciml FNO, Darcy, seed {seed}: {coarse:.4f} at 16, {fine:.4f} at 32, {report['wall_s']:.0f} s")
+    assert coarse <= 0.092
+    assert fine <= 0.085
+
+
+def test_darcy_neuraloperator(darcy):
+    """neuraloperator's own model, loss and optimiser, with the same budget."""
+    from neuralop import H1Loss
+    from neuralop.models import FNO as Peer
+    from neuralop.training import AdamW
+
+    torch.manual_seed(0)
+    (x, y), *tests = (
+        FieldDataset(darcy / f"{name}.h5", ["a"], ["u"]).load() for name in ("train_16", "test_16", "test_32")
+    )
+    mean, std = y.mean(), y.std()
+    model = Peer(n_modes=(8, 8), in_channels=1, out_channels=1, hidden_channels=24)
+    optimizer, loss = AdamW(model.parameters(), lr=1e-2, weight_decay=1e-4), H1Loss(d=2)
+    start, order = time.perf_counter(), torch.Generator().manual_seed(0)
+    while (elapsed := time.perf_counter() - start) < SECONDS:
+        for index in torch.randperm(len(x), generator=order).split(64):
+            for group in optimizer.param_groups:
+                group["lr"] = 1e-2 * 0.5 * (1 + np.cos(np.pi * min(elapsed / SECONDS, 1)))
+            optimizer.zero_grad()
+            loss(model(x[index]), (y[index] - mean) / std).backward()
+            optimizer.step()
+    model.eval()
+    with torch.no_grad():
+        coarse, fine = (float(relative_l2(model(a) * std + mean, u).mean()) for a, u in tests)
+    print(f"\nneuraloperator FNO, Darcy: {coarse:.4f} at 16, {fine:.4f} at 32, {SECONDS} s")
+    assert coarse < 0.2
+
+
+def test_burgers_shock(tmp_path):
+    overrides = ["--train.max_seconds", "180", "--output", str(tmp_path / "run")]
+    report, _ = train(load_config("examples/burgers_pinn.yaml", overrides))
+    print(f"\nsciml PINN, Burgers shock: {report['rel_l2']:.2e} after {report['wall_s']:.0f} s")
+    assert report["rel_l2"] <= 5e-3
+
+
+def test_burgers_shock_deepxde(monkeypatch):
+    """DeepXDE's own set-up of the problem: float32, 15 000 steps of Adam, then its L-BFGS."""
+    monkeypatch.setenv("DDE_BACKEND", "pytorch")
+    dde = pytest.importorskip("deepxde", reason="pip install -e .[bench]")
+    dde.config.set_random_seed(0)
+    domain = dde.geometry.GeometryXTime(dde.geometry.Interval(-1, 1), dde.geometry.TimeDomain(0, 1))
+
+    def residual(z, u):
+        u_x, u_t = (dde.grad.jacobian(u, z, i=0, j=j) for j in (0, 1))
+        return u_t + u * u_x - 0.01 / np.pi * dde.grad.hessian(u, z, i=0, j=0)
+
+    conditions = [
+        dde.icbc.DirichletBC(domain, lambda z: 0, lambda _, on: on),
+        dde.icbc.IC(domain, lambda z: -np.sin(np.pi * z[:, 0:1]), lambda _, on: on),
+    ]
+    data = dde.data.TimePDE(domain, residual, conditions, num_domain=2540, num_boundary=80, num_initial=160)
+    model = dde.Model(data, dde.nn.FNN([2] + [20] * 3 + [1], "tanh", "Glorot normal"))
+    problem = burgers_shock()
+    z = torch.stack([x.reshape(-1) for x in problem.test_grid.mesh()], 1)
+    truth = problem.reference(z).numpy()
+    start = time.perf_counter()
+    for name, options in (("Adam", {"iterations": 15_000}), ("L-BFGS", {})):
+        model.compile("adam", lr=1e-3) if name == "Adam" else model.compile("L-BFGS")
+        model.train(display_every=5000, verbose=0, **options)
+        error = np.linalg.norm(model.predict(z.numpy().astype(np.float32)) - truth) / np.linalg.norm(truth)
+        print(
+            f"\nDeepXDE, Burgers shock, after {name}: {error:.2e} after {time.perf_counter() - start:.0f} s"
+        )
+    assert error < 0.5
+
+
+@pytest.mark.parametrize("shape", [(64, 24, (16, 16), 8), (20, 32, (64, 64), 24), (20, 64, (1024,), 32)])
+def test_speed_of_fno(shape):
+    """A training step of both models with the same weights, in turn."""
+    from neuralop.models import FNO as Peer
+
+    batch, width, size, modes = shape
+    theirs = Peer(n_modes=(modes,) * len(size), in_channels=1, out_channels=1, hidden_channels=width)
+    ours = FNO.from_neuralop(theirs)
+    x = torch.randn(batch, 1, *size)
+    times = {"ours": [], "theirs": []}
+    for repeat in range(8):
+        for name, model in (("ours", ours), ("theirs", theirs)):
+            start = time.perf_counter()
+            model(x).square().mean().backward()
+            model.zero_grad()
+            if repeat > 1:
+                times[name].append(time.perf_counter() - start)
+    mine, peer = (1e3 * statistics.median(times[name]) for name in ("ours", "theirs"))
+    print(
+        f"\nFNO training step {shape}: sciml {mine:.0f} ms, neuraloperator {peer:.0f} ms, ratio {peer / mine:.2f}"
+    )
+    assert peer / mine > 1
