@@ -10,10 +10,8 @@ from typing import Any
 from sciml.assemble import assemble
 from sciml.config import Config, dump_config, load_config
 from sciml.evaluate import at_resolutions
-from sciml.report import write_run_report
-from sciml.saved_model import load_model, save_model
 from sciml.tasks import OperatorTask
-from sciml.train import RunFolder, Trainer
+from sciml.train import RunFolder, Trainer, load_model, save_model, write_run_report
 
 _MAY_CHANGE_ON_RESUME = (
     "output",

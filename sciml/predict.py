@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from sciml.data import FieldDataset, Selection, atomic_path, write_well
-from sciml.saved_model import load_model
 from sciml.tasks import NormalizedOperator
+from sciml.train import load_model
 
 _BATCH = 32
 _POINTS = 65_536

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from pdes.geometry.domain import Domain, low_discrepancy
-
-if TYPE_CHECKING:
-    from pdes.geometry.time import SpaceTime, TimeDomain
 
 
 class Box(Domain):
@@ -33,12 +29,6 @@ class Box(Domain):
         self.lower = tuple(float(v) for v in lower)
         self.upper = tuple(float(v) for v in upper)
         self.parts = tuple(f"{name}_{end}" for name in coords for end in ("min", "max"))
-
-    def __mul__(self, time: TimeDomain) -> SpaceTime:
-        """The space-time cylinder over this box."""
-        from pdes.geometry.time import SpaceTime
-
-        return SpaceTime(self, time)
 
     def sample(self, n: int, generator: torch.Generator, dtype: torch.dtype = torch.float32) -> Tensor:
         return low_discrepancy(n, self.lower, self.upper, generator, dtype)

@@ -12,7 +12,7 @@ from pdes.geometry.box import Box
 
 @dataclass(frozen=True)
 class TimeDomain:
-    """The time span [start, end].
+    """The time span [start, end]; a box times it is the space-time cylinder over the box.
 
     Raises ValueError for an empty span.
     """
@@ -23,6 +23,9 @@ class TimeDomain:
     def __post_init__(self) -> None:
         if not self.start < self.end:
             raise ValueError(f"time span: end {self.end} must exceed start {self.start}")
+
+    def __rmul__(self, space: Box) -> SpaceTime:
+        return SpaceTime(space, self)
 
 
 class SpaceTime(Box):

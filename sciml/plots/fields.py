@@ -124,7 +124,7 @@ def _maps(
             for panel, (field, style) in zip(panels[row], shown, strict=True)
         ]
         if inputs is not None:
-            add_colorbar(images[0], names[0])
+            add_colorbar(images[0], label(names[0]))
         add_colorbar(images[-2], quantity, shown=[predicted])
         add_colorbar(images[-1], label("|error|", units))
         panels[row, 0].set_ylabel(label(second.name))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -61,12 +62,14 @@ class OperatorTask(Task):
         self._loss, self._transpose, self._seed, self._device = loss, transpose, seed, device
         if transpose:
             _require_transposable(train)
-        self.tests = [self._test_set(test) for test in tests]
-        self._validation = None if validation is None else self._test_set(validation)
+        self.tests = [
+            self._test_set(test, name) for test, name in zip(tests, _short_names(tests), strict=True)
+        ]
+        self._validation = None if validation is None else self._test_set(validation, "validation")
         self._batches = Batches(train, batch_size, seed, device, workers)
         self.steps_per_epoch = self._batches.steps_per_epoch
 
-    def _test_set(self, test: FieldDataset) -> TestSet:
+    def _test_set(self, test: FieldDataset, name: str) -> TestSet:
         path = test.file.path
         for role, ours, theirs in (
             ("input", self.train.in_channels, test.in_channels),
@@ -82,7 +85,7 @@ class OperatorTask(Task):
                     f"{mine.name!r} is {mine.convention} on [{mine.lower:g}, {mine.upper:g}]; convert the file to the same grid convention"
                 )
         x, y = test.load()
-        return TestSet(path.name, test.grid, x.to(self._device), y.to(self._device))
+        return TestSet(name, test.grid, x.to(self._device), y.to(self._device))
 
     def normalizers(self, inputs: str, targets: str) -> tuple[Normalizer, Normalizer]:
         """Statistics of the training samples, one pass each."""
@@ -156,7 +159,7 @@ class OperatorTask(Task):
                 test.grid,
                 names=names,
             )
-            stem = test.name.removesuffix(".h5")
+            stem = re.sub(r"\W+", "_", test.name)
             figures.append((f"fields_{stem}.png", figure, f"Test samples at {size} points ({test.name})."))
         finest = max(self.tests, key=lambda test: test.grid.shape)
         with torch.no_grad():
@@ -165,6 +168,12 @@ class OperatorTask(Task):
         caption = f"Relative energy of the error by wavenumber ({finest.name}); the dashed line is the training grid's Nyquist wavenumber."
         figures.append(("spectrum.png", plot_spectrum(*spectrum, train_nyquist=nyquist(self.grid)), caption))
         return figures
+
+
+def _short_names(tests: Sequence[FieldDataset]) -> list[str]:
+    """The files' names without their ending, with their folders where the names alone would be ambiguous."""
+    names = [test.file.path.stem for test in tests]
+    return names if len(set(names)) == len(names) else [str(test.file.path.with_suffix("")) for test in tests]
 
 
 def _require_transposable(dataset: FieldDataset) -> None:

@@ -53,8 +53,7 @@ def test_darcy(darcy, tmp_path, seed):
 
 def test_darcy_neuraloperator(darcy):
     """neuraloperator's own model, loss and optimiser, with the same budget."""
-    from neuralop import H1Loss
-    from neuralop.models import FNO as Peer
+    from neuralop import H1Loss, models
     from neuralop.training import AdamW
 
     torch.manual_seed(0)
@@ -62,7 +61,7 @@ def test_darcy_neuraloperator(darcy):
         FieldDataset(darcy / f"{name}.h5", ["a"], ["u"]).load() for name in ("train_16", "test_16", "test_32")
     )
     mean, std = y.mean(), y.std()
-    model = Peer(n_modes=(8, 8), in_channels=1, out_channels=1, hidden_channels=24)
+    model = models.FNO(n_modes=(8, 8), in_channels=1, out_channels=1, hidden_channels=24)
     optimizer, loss = AdamW(model.parameters(), lr=1e-2, weight_decay=1e-4), H1Loss(d=2)
     start, order = time.perf_counter(), torch.Generator().manual_seed(0)
     while (elapsed := time.perf_counter() - start) < SECONDS:
@@ -98,7 +97,7 @@ def test_burgers_shock_deepxde(monkeypatch):
         return u_t + u * u_x - 0.01 / np.pi * dde.grad.hessian(u, z, i=0, j=0)
 
     conditions = [
-        dde.icbc.DirichletBC(domain, lambda z: 0, lambda _, on: on),
+        dde.icbc.DirichletBC(domain, lambda _: 0, lambda _, on: on),
         dde.icbc.IC(domain, lambda z: -np.sin(np.pi * z[:, 0:1]), lambda _, on: on),
     ]
     data = dde.data.TimePDE(domain, residual, conditions, num_domain=2540, num_boundary=80, num_initial=160)
@@ -120,10 +119,10 @@ def test_burgers_shock_deepxde(monkeypatch):
 @pytest.mark.parametrize("shape", [(64, 24, (16, 16), 8), (20, 32, (64, 64), 24), (20, 64, (1024,), 32)])
 def test_speed_of_fno(shape):
     """A training step of both models with the same weights, in turn."""
-    from neuralop.models import FNO as Peer
+    from neuralop import models
 
     batch, width, size, modes = shape
-    theirs = Peer(n_modes=(modes,) * len(size), in_channels=1, out_channels=1, hidden_channels=width)
+    theirs = models.FNO(n_modes=(modes,) * len(size), in_channels=1, out_channels=1, hidden_channels=width)
     ours = FNO.from_neuralop(theirs)
     x = torch.randn(batch, 1, *size)
     times = {"ours": [], "theirs": []}

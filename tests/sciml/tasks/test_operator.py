@@ -107,3 +107,15 @@ def test_test_files_must_fit(tmp_path, diffusion_files):
     two = FieldDataset(diffusion_files["test"], ["a", "u"], ["u"])
     with pytest.raises(ValueError, match="has 2 input channel"):
         OperatorTask(dataset(diffusion_files["train"]), [two])
+
+
+def test_files_of_one_name_are_told_apart(tmp_path, diffusion_files, model):
+    for folder, name in (("a", "test"), ("b", "test_fine")):
+        (tmp_path / folder).mkdir()
+        diffusion_files[name].rename(tmp_path / folder / "test.h5")
+    tests = [dataset(tmp_path / folder / "test.h5") for folder in "ab"]
+    task = OperatorTask(dataset(diffusion_files["train"]), tests)
+    assert len(task.validate(model)) == 2
+    evaluation = task.evaluate(model)
+    assert len({name for name, _, _ in evaluation.figures}) == len(evaluation.figures) == 4
+    assert len({row["name"] for row in evaluation.metrics["superresolution"]}) == 2

@@ -3,8 +3,8 @@ import torch
 
 from operators import FNO, MLP
 from sciml.data import Normalizer
-from sciml.saved_model import load_model, save_model
 from sciml.tasks import NormalizedOperator
+from sciml.train import load_model, save_model
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
