@@ -94,6 +94,10 @@ class FNO(Operator):
         domain: Sequence[tuple[float, float]] | None = None,
         grid: Sequence[str] | str = "half-open",
     ) -> None:
+        if isinstance(modes, int):
+            raise ValueError(
+                f"modes is {modes}; give one number for each axis, such as [{modes}] in one dimension"
+            )
         dims = len(modes)
         super().__init__(in_channels, out_channels, dims=dims, domain=domain, grid=grid)
         self.coordinates = coordinates

@@ -218,7 +218,9 @@ def _explain(message: str) -> str:
     if wrong:
         expected = re.findall(r"Expected an? (?:<class '(\w+)'>|typing\.(Literal\[[^\]]*\]|\w+))", text)
         kinds = " or ".join("null" if "None" in a + b else a + b for a, b in expected) or "another type"
-        return f"{wrong[1]}: expected {kinds}, got {wrong[2]!r}"
+        nested = re.fullmatch(r"NestedArg\(key='([\w.]+)', val=(.*)\)", wrong[2])
+        key, given = (f"{wrong[1]}.{nested[1]}", nested[2]) if nested else (wrong[1], repr(wrong[2]))
+        return f"{key}: expected {kinds}, got {given}"
     return text
 
 

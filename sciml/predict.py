@@ -41,8 +41,10 @@ def _predict_points(model: nn.Module, description: dict[str, Any], source: Path,
     coords = description["coords"]
     try:
         points = np.load(source, allow_pickle=False)
-    except ValueError as error:
-        raise ValueError(f"{source} is not an .npy file of numbers: {error}") from None
+    except (ValueError, EOFError):
+        raise ValueError(
+            f"{source} is not an .npy file of numbers; save the points with numpy.save"
+        ) from None
     if points.ndim != 2 or points.shape[1] != len(coords) or points.dtype.kind not in "fiu":
         raise ValueError(
             f"{source} holds {points.dtype} of shape {points.shape}; expected points (n, {len(coords)}) in the order {', '.join(coords)}"

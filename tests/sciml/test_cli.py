@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -161,6 +162,10 @@ def test_mistakes_in_data(operator, capsys, tmp_path, diffusion_files):
     assert "nowhere.h5" in fails(capsys, "train", operator, "--data.train", "nowhere.h5")
     assert "'v'" in fails(capsys, "train", operator, "--data.inputs", "[v]")
     assert "modes" in fails(capsys, "train", operator, "--model.options.modes", "[40]")
+    assert "give one number for each axis" in fails(capsys, "train", operator, "--model.options.modes", "8")
+    assert "data.inputs: expected list or null, got 'a'" in fails(
+        capsys, "train", operator, "--data.inputs", "a"
+    )
     assert "domain describes 1 axes but the model has 2" in fails(
         capsys, "train", operator, "--model.options.modes", "[4,4]"
     )
@@ -209,6 +214,10 @@ def test_mistakes_in_prediction(pinn, capsys):
     np.save("p.npy", np.zeros((4, 3)))
     capsys.readouterr()
     assert "p.npy holds float64 of shape (4, 3); expected points (n, 2) in the order x, t" in fails(
+        capsys, "predict", "runs/shock", "--input", "p.npy", "--out", "o.npy"
+    )
+    Path("p.npy").write_text("0.1 0.2")
+    assert "p.npy is not an .npy file of numbers" in fails(
         capsys, "predict", "runs/shock", "--input", "p.npy", "--out", "o.npy"
     )
     np.save("o.npy", np.zeros(1))
