@@ -1,7 +1,7 @@
 """Story 3: evaluate zero-shot super-resolution.
 
-Trains on Burgers at 64 points and evaluates at 64, 128 and 256, beside the control that every claim of
-super-resolution has to beat: interpolating the model's own prediction at 64 points.
+Trains on Darcy flow at 17 x 17 points and evaluates at 17, 33 and 65, beside the control that every claim of
+super-resolution has to beat: interpolating the model's own prediction at 17 points.
 python examples/03_superresolution.py [EPOCHS]
 """
 
@@ -11,20 +11,20 @@ from pathlib import Path
 from sciml import load_config
 from sciml.experiment import train
 
-SAMPLE = Path(__file__).parents[1] / "datasets" / "burgers" / "sample"
+SAMPLE = Path(__file__).parents[1] / "datasets" / "darcy" / "sample"
 
 
-def main(epochs: int = 20, ratio_at_most: float = 1.05, output: str = "runs/03_superresolution") -> float:
-    config = load_config(Path(__file__).with_name("burgers_fno.yaml"), ["--output", output])
+def main(epochs: int = 50, ratio_at_most: float = 1.0, output: str = "runs/03_superresolution") -> float:
+    config = load_config(Path(__file__).with_name("darcy_fno.yaml"), ["--output", output])
     config.train.stages[0].epochs = epochs
-    config.data.train = str(SAMPLE / "train_64.h5")
-    config.data.test = [str(SAMPLE / f"test_{n}.h5") for n in (64, 128, 256)]
+    config.data.train = str(SAMPLE / "train_17.h5")
+    config.data.test = [str(SAMPLE / f"test_{n}.h5") for n in (17, 33, 65)]
     report, table = train(config, overwrite=True)
     print(table)
     print(f"open {output}/report.html")
-    worst = max(row["ratio_to_train"] for row in report["superresolution"])
-    assert worst < ratio_at_most
-    return worst
+    finest = report["superresolution"][-1]
+    assert finest["ratio_to_train"] < ratio_at_most
+    return finest["ratio_to_train"]
 
 
 if __name__ == "__main__":
