@@ -1,7 +1,20 @@
 """What the physics is: equations, domains, conditions, derivatives and reference solvers."""
 
-from pdes.conditions import Condition, Dirichlet, Initial, Periodic
-from pdes.equations import Burgers, Darcy, Heat, NavierStokes, Poisson
+from pdes.conditions import Condition, Dirichlet, Initial, Neumann, Periodic, Robin
+from pdes.equations import (
+    AllenCahn,
+    Burgers,
+    Darcy,
+    Heat,
+    Helmholtz,
+    IncompressibleNavierStokes,
+    KleinGordon,
+    KuramotoSivashinsky,
+    NavierStokes,
+    Poisson,
+    Schroedinger,
+    Wave,
+)
 from pdes.geometry import Box, Domain, Interval, Rectangle, SpaceTime, TimeDomain
 from pdes.grid import CONVENTIONS, Axis, Grid
 from pdes.pde import PDE, Derivative, State
@@ -12,6 +25,7 @@ from pdes.testing import check_pde
 __all__ = [
     "CONVENTIONS",
     "PDE",
+    "AllenCahn",
     "Axis",
     "Box",
     "Burgers",
@@ -22,16 +36,24 @@ __all__ = [
     "Domain",
     "Grid",
     "Heat",
+    "Helmholtz",
+    "IncompressibleNavierStokes",
     "Initial",
     "Interval",
+    "KleinGordon",
+    "KuramotoSivashinsky",
     "NavierStokes",
+    "Neumann",
     "Periodic",
     "Poisson",
     "Problem",
     "Rectangle",
+    "Robin",
+    "Schroedinger",
     "SpaceTime",
     "State",
     "TimeDomain",
+    "Wave",
     "check_pde",
     "grid_residual",
     "point_residual",

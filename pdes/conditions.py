@@ -53,23 +53,23 @@ class Condition(ABC):
 
 
 class Prescribed(Condition):
-    """u = value at the sampled points, whichever these are."""
+    """A quantity of one field = value at the sampled points; by default the field itself."""
 
     value: Value
 
+    def quantity(self, state: State, d: Derivative, points: Tensor, domain: Domain) -> Tensor:
+        """What is prescribed, (n,)."""
+        return getattr(state, self.field)
+
     def residual(self, points: Tensor, domain: Domain, evaluate: Evaluate) -> Tensor:
-        state, _ = evaluate(points)
-        return getattr(state, self.field) - prescribed(self.value, points)
+        state, d = evaluate(points)
+        return self.quantity(state, d, points, domain) - prescribed(self.value, points)
 
 
-@dataclass(frozen=True)
-class Dirichlet(Prescribed):
-    """u = value on the boundary, or on one ``part`` of it."""
+class OnBoundary(Prescribed):
+    """A quantity prescribed on the boundary, or on one ``part`` of it."""
 
-    field: str
-    value: Value = 0.0
-    part: str | None = None
-    name: str = "boundary"
+    part: str | None
 
     def check(self, domain: Domain) -> None:
         if self.part is not None:
@@ -79,13 +79,76 @@ class Dirichlet(Prescribed):
         return domain.boundary(n, generator, dtype, self.part)[0]
 
 
+def outward_normal(points: Tensor, domain: Domain) -> Tensor:
+    """The outward unit normal at boundary points (n, d), (n, space dimensions).
+
+    It is minus the gradient of the signed distance, which any domain has; where faces meet it is the normal
+    of one of them.
+    """
+    space = domain.space if isinstance(domain, SpaceTime) else domain
+    with torch.enable_grad():
+        # time, where there is one, is the last coordinate
+        position = points[:, : len(space.coords)].detach().requires_grad_()
+        (inward,) = torch.autograd.grad(space.distance(position).sum(), position)
+    return -inward
+
+
+def normal_derivative(u: Tensor, d: Derivative, points: Tensor, domain: Domain) -> Tensor:
+    """n · ∇u at boundary points (n, d), (n,)."""
+    normal = outward_normal(points, domain).unbind(1)
+    return torch.stack([n * d(u, (coord,)) for n, coord in zip(normal, domain.coords, strict=False)]).sum(0)
+
+
 @dataclass(frozen=True)
-class Initial(Prescribed):
-    """u = value at the start of time."""
+class Dirichlet(OnBoundary):
+    """u = value on the boundary, or on one ``part`` of it."""
 
     field: str
     value: Value = 0.0
+    part: str | None = None
+    name: str = "boundary"
+
+
+@dataclass(frozen=True)
+class Neumann(OnBoundary):
+    """∂u/∂n = value on the boundary, or on one ``part`` of it; n points outwards."""
+
+    field: str
+    value: Value = 0.0
+    part: str | None = None
+    name: str = "flux"
+
+    def quantity(self, state: State, d: Derivative, points: Tensor, domain: Domain) -> Tensor:
+        return normal_derivative(getattr(state, self.field), d, points, domain)
+
+
+@dataclass(frozen=True)
+class Robin(OnBoundary):
+    """∂u/∂n + coefficient u = value on the boundary, or on one ``part`` of it; n points outwards."""
+
+    field: str
+    value: Value = 0.0
+    coefficient: float = 1.0
+    part: str | None = None
+    name: str = "exchange"
+
+    def quantity(self, state: State, d: Derivative, points: Tensor, domain: Domain) -> Tensor:
+        u = getattr(state, self.field)
+        return normal_derivative(u, d, points, domain) + self.coefficient * u
+
+
+@dataclass(frozen=True)
+class Initial(Prescribed):
+    """∂^k u/∂t^k = value at the start of time, for one ``order`` k (0: the value itself)."""
+
+    field: str
+    value: Value = 0.0
+    order: int = 0
     name: str = "initial"
+
+    def quantity(self, state: State, d: Derivative, points: Tensor, domain: Domain) -> Tensor:
+        u = getattr(state, self.field)
+        return d(u, ("t",) * self.order) if self.order else u
 
     def check(self, domain: Domain) -> None:
         if not isinstance(domain, SpaceTime):

@@ -9,8 +9,10 @@ from torch import Tensor
 
 from pdes.derivatives import Autograd, GridDerivatives
 from pdes.derivatives.grid import Method
+from pdes.derivatives.jet import Jet, LinearRecord
+from pdes.derivatives.plan import JetDerivatives, JetPlan, Recorder, make_plan
 from pdes.grid import Grid
-from pdes.pde import PDE, State
+from pdes.pde import PDE, Derivative, State
 
 Network = Callable[[Tensor], Tensor]
 """Points (n, d) to fields (n, k)."""
@@ -26,32 +28,54 @@ def _require(pde: PDE, kind: str, needed: tuple[str, ...], given: Mapping[str, o
         )
 
 
+def _check_output(pde: PDE, output: Tensor | Jet, n: int) -> None:
+    if tuple(output.shape) != (n, len(pde.fields)):
+        raise ValueError(
+            f"{type(pde).__name__} has fields {', '.join(pde.fields)}, so the network must return "
+            f"({n}, {len(pde.fields)}), not {tuple(output.shape)}"
+        )
+
+
 def point_state(
-    pde: PDE, network: Network, points: Tensor, inputs: Mapping[str, PointInput] | None = None
-) -> tuple[State, Autograd]:
+    pde: PDE,
+    network: Network,
+    points: Tensor,
+    inputs: Mapping[str, PointInput] | None = None,
+    plan: JetPlan | None = None,
+    tape: list[LinearRecord] | None = None,
+) -> tuple[State, Derivative]:
     """The state of a network at ``points`` (n, d), and the ``d`` that differentiates it.
+
+    With a ``plan`` that has indices, one forward pass of jets gives all derivatives; otherwise they are taken by
+    automatic differentiation as they are asked for. Jets note the linear layers of the network on a ``tape``.
 
     Raises ValueError where the network's output is not (n, number of fields), an input is missing, or an
     input function does not depend on the points differentiably (its derivative would silently be zero).
     """
     inputs = inputs or {}
     _require(pde, "inputs", pde.inputs, inputs)
-    points = points.detach().requires_grad_()
+    by_jet = plan is not None and plan.indices is not None
+    points = points.detach()
+    if not by_jet:
+        points.requires_grad_()
     with torch.enable_grad():
-        d = Autograd(pde.coords, points)
-        output = network(points)
-        if output.shape != (len(points), len(pde.fields)):
-            raise ValueError(
-                f"{type(pde).__name__} has fields {', '.join(pde.fields)}, so the network must return "
-                f"({len(points)}, {len(pde.fields)}), not {tuple(output.shape)}"
-            )
+        if plan is not None and plan.indices is not None:
+            jet = network(Jet.of_coordinates(points, plan.indices, tape))  # type: ignore[arg-type]
+            _check_output(pde, jet, len(points))
+            fields = jet.data[0].unbind(1)
+            d: Derivative = JetDerivatives(pde.coords, dict(zip(plan.indices, jet.data, strict=True)), fields)
+        else:
+            output = network(points)
+            _check_output(pde, output, len(points))
+            fields = output.unbind(1)
+            d = Autograd(pde.coords, points)
         values = dict(zip(pde.coords, points.unbind(1), strict=True))
-        values |= dict(zip(pde.fields, output.unbind(1), strict=True))
+        values |= dict(zip(pde.fields, fields, strict=True))
         for name in pde.inputs:
             given = inputs[name]
             if callable(given):
                 values[name] = given(points)
-                if not values[name].requires_grad:
+                if not by_jet and not values[name].requires_grad:
                     raise ValueError(
                         f"input {name!r} does not depend on the points differentiably; give a number or a torch function of the points"
                     )
@@ -60,12 +84,44 @@ def point_state(
     return State(values), d
 
 
-def point_residual(
-    pde: PDE, network: Network, points: Tensor, inputs: Mapping[str, PointInput] | None = None
-) -> dict[str, Tensor]:
-    """The residuals of a network at ``points`` (n, d) by automatic differentiation, each (n,)."""
+def plan_derivatives(
+    pde: PDE,
+    probe: Callable[[Callable[[Tensor], tuple[State, Derivative]]], object],
+    inputs: Mapping[str, PointInput],
+) -> JetPlan:
+    """How to take the derivatives that ``probe`` asks for: by jets where these can give them.
+
+    ``probe`` is a residual as a function of the ``evaluate`` that conditions take; it is run once, on a smooth function
+    in place of a network.
+    """
+    recorders: list[Recorder] = []
+
+    def smooth(points: Tensor) -> Tensor:
+        phases = torch.arange(len(pde.fields), dtype=points.dtype, device=points.device)
+        return torch.sin(points.sum(1, keepdim=True) + phases)
+
+    def evaluate(points: Tensor) -> tuple[State, Derivative]:
+        state, d = point_state(pde, smooth, points, inputs)
+        assert isinstance(d, Autograd)
+        recorders.append(Recorder(d, pde.coords, [getattr(state, name) for name in pde.fields]))
+        return state, recorders[-1]
+
     with torch.enable_grad():
-        return pde.named_residual(*point_state(pde, network, points, inputs))
+        probe(evaluate)
+    requested = {index for recorder in recorders for index in recorder.requested}
+    return make_plan(requested, any(recorder.of_expression for recorder in recorders))
+
+
+def point_residual(
+    pde: PDE,
+    network: Network,
+    points: Tensor,
+    inputs: Mapping[str, PointInput] | None = None,
+    plan: JetPlan | None = None,
+) -> dict[str, Tensor]:
+    """The residuals of a network at ``points`` (n, d), each (n,); see `point_state`."""
+    with torch.enable_grad():
+        return pde.named_residual(*point_state(pde, network, points, inputs, plan))
 
 
 def grid_residual(

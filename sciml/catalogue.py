@@ -33,7 +33,8 @@ def catalogue() -> dict[str, dict[str, str]]:
         "operators": of(operators, is_class(operators.Operator))
         | of(operators, is_class(operators.CoordinateNetwork)),
         "balancers": of(sciml.optim, is_class(Balancer)),
-        "optimizers": {name: "torch.optim" for name, value in vars(torch.optim).items() if optimizer(value)},
+        "optimizers": of(sciml.optim, optimizer)
+        | {name: "torch.optim" for name, value in vars(torch.optim).items() if optimizer(value)},
         "datasets": dict.fromkeys(list_recipes(), "sciml data make NAME --out FILE.h5"),
     }
 

@@ -102,7 +102,7 @@ class TrainConfig:
     Parameters
     ----------
     stages : optimisers one after another
-    balancer : how several losses become one update: `WeightedSum` or `ConFIG`
+    balancer : how several losses become one update: `WeightedSum`, `ConFIG`, ... (`sciml list balancers`)
     loss : of an operator: "l2" or "h1", relative and per sample
     max_seconds : stop training at this wall-clock budget, finish the schedules by then, and write the report
     gradient_clip : largest norm of the gradient; none by default

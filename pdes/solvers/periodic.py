@@ -167,8 +167,10 @@ def _difference(a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> float:
 def _converged(
     system: PeriodicSystem, name: str, times: Sequence[float], start: float, rtol: float
 ) -> dict[str, Tensor]:
-    steps = _FIRST_STEPS
     span = max(times[-1] - start, torch.finfo(torch.float64).tiny)
+    widest = max(b - a for a, b in pairwise((start, *times))) or span
+    # from one step a frame on, so that halving the step does halve it between frames
+    steps = max(_FIRST_STEPS, math.ceil(span / widest))
     before: dict[str, Tensor] | None = None
     while steps <= _MOST_STEPS:
         try:

@@ -2,6 +2,30 @@
 
 from sciml.optim.balancer import Balancer, WeightedSum
 from sciml.optim.config import ConFIG, config_direction
+from sciml.optim.dwa import DWA
+from sciml.optim.levenberg_marquardt import LevenbergMarquardt
+from sciml.optim.lra import LRA
+from sciml.optim.momentum_config import MomentumConFIG
+from sciml.optim.multiadam import MultiAdam
+from sciml.optim.ntk import NTK
+from sciml.optim.relobralo import ReLoBRaLo
 from sciml.optim.schedule import learning_rate_factor
+from sciml.optim.self_adaptive import SelfAdaptive
+from sciml.optim.torchjd import TorchJD
 
-__all__ = ["Balancer", "ConFIG", "WeightedSum", "config_direction", "learning_rate_factor"]
+__all__ = [
+    "DWA",
+    "LRA",
+    "NTK",
+    "Balancer",
+    "ConFIG",
+    "LevenbergMarquardt",
+    "MomentumConFIG",
+    "MultiAdam",
+    "ReLoBRaLo",
+    "SelfAdaptive",
+    "TorchJD",
+    "WeightedSum",
+    "config_direction",
+    "learning_rate_factor",
+]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from typing import Any
 
 import torch
@@ -29,7 +30,26 @@ class Balancer(ABC):
         """Restore `state_dict`."""
 
 
-def loss_weights(losses: Mapping[str, Tensor], weights: Mapping[str, float]) -> list[float]:
+class StatefulBalancer(Balancer):
+    """A balancer whose next update depends on earlier ones, through ``_state``: numbers, strings and tensors."""
+
+    def __init__(self) -> None:
+        self._state: dict[str, Any] = {}
+
+    def state_dict(self) -> dict[str, Any]:
+        return deepcopy(self._state)
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self._state = deepcopy(dict(state))
+
+    def _require_same_losses(self, losses: Mapping[str, Tensor]) -> None:
+        """Raises ValueError where the losses are not those of the steps before."""
+        known = self._state.setdefault("losses", list(losses))
+        if known != list(losses):
+            raise ValueError(f"the losses are {', '.join(losses)}; the steps before had {', '.join(known)}")
+
+
+def loss_weights(losses: Mapping[str, Any], weights: Mapping[str, float]) -> list[float]:
     """The weight of each loss, 1 where none is given.
 
     Raises ValueError for a weight of a loss that does not exist, and for a negative one.
@@ -41,6 +61,13 @@ def loss_weights(losses: Mapping[str, Tensor], weights: Mapping[str, float]) -> 
     if negative:
         raise ValueError(f"loss weights must not be negative: {', '.join(negative)}")
     return [float(weights.get(name, 1.0)) for name in losses]
+
+
+def require_betas(betas: Sequence[float]) -> tuple[float, float]:
+    """``betas`` as a pair; ValueError where they are not two numbers from 0 to below 1."""
+    if len(betas) != 2 or not all(0 <= beta < 1 for beta in betas):
+        raise ValueError(f"betas must be two numbers from 0 to below 1, not {list(betas)}")
+    return betas[0], betas[1]
 
 
 class WeightedSum(Balancer):

@@ -2,26 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor
 
 from sciml.optim.balancer import Balancer, loss_weights
-from sciml.optim.gradients import loss_gradients, set_gradient
+from sciml.optim.gradients import gram_matrix, loss_gradients, set_gradient
 
 _RANK_TOLERANCE = 1e-12
 
+_COMMON_LENGTHS: dict[str, Callable[[Tensor], Tensor]] = {
+    "min": lambda norms: norms.min(),
+    "max": lambda norms: norms.max(),
+    "harmonic": lambda norms: 1 / (1 / norms).mean(),
+    "arithmetic": lambda norms: norms.mean(),
+    "geometric": lambda norms: norms.log().mean().exp(),
+}
 
-def config_direction(gradients: Tensor, weights: Tensor | None = None) -> Tensor:
+
+def require_length(length: str) -> str:
+    """``length`` itself; ValueError where there is no such rule."""
+    rules = ("projections", *_COMMON_LENGTHS)
+    if length not in rules:
+        raise ValueError(f"unknown length {length!r}; choose {', '.join(rules)}")
+    return length
+
+
+def config_coefficients(gram: Tensor, weights: Tensor | None = None, length: str = "projections") -> Tensor:
+    """The c (m,) of `config_direction`'s update Σ_i c_i g_i, from the Gram matrix (m, m) of the g_i in float64."""
+    require_length(length)
+    if not torch.isfinite(gram).all():
+        raise ValueError("gradients are not finite")
+    norms = gram.diagonal().clamp(min=0).sqrt()
+    active = norms > 0
+    if not active.any():
+        return torch.zeros_like(norms)
+    target = torch.ones_like(norms) if weights is None else weights.to(gram)
+    # a zero gradient has no direction: its row and column vanish, and with them its share of the target
+    inverse_norms = torch.where(active, 1 / norms.clamp(min=torch.finfo(torch.float64).tiny), 0.0)
+    cosines = gram * inverse_norms[:, None] * inverse_norms
+    units = torch.linalg.pinv(cosines, rtol=_RANK_TOLERANCE, hermitian=True) @ (target * active)
+    size = torch.sqrt((units @ cosines @ units).clamp(min=0))
+    if size <= _RANK_TOLERANCE:
+        return torch.zeros_like(norms)
+    to_update = cosines @ units / size
+    lengths = norms if length == "projections" else _COMMON_LENGTHS[length](norms[active])
+    return (lengths * to_update).sum() * units * inverse_norms / size
+
+
+def config_direction(gradients: Tensor, weights: Tensor | None = None, length: str = "projections") -> Tensor:
     """The conflict-free update of m gradients.
 
     With unit gradients u_i = g_i / |g_i| as the rows of U,
 
-        g_u = unit(U⁺ w),     g = (Σ_i g_i · g_u) g_u,
+        g_u = unit(U⁺ w),     g = (Σ_i |g_i| u_i · g_u) g_u,
 
     so that all cosines between g and g_i are positive and as w to one another (equal for w = 1). As
     U⁺ w = Uᵀ (U Uᵀ)⁺ w, only the m x m Gram matrix is decomposed, in float64.
+
+    ``length`` says what |g_i| is in the sum: "projections" leaves it as it is; "min", "max", "harmonic",
+    "arithmetic" and "geometric" put the least, the largest or that mean of all |g_i| in its place.
 
     Where the gradients leave no choice: a zero gradient takes no part; parallel gradients count once each
     in the length; linearly dependent ones get the least-squares compromise; where none descends on all
@@ -31,35 +72,19 @@ def config_direction(gradients: Tensor, weights: Tensor | None = None) -> Tensor
     ----------
     gradients : (m, P)
     weights : (m,) non-negative; one by default
+    length : the rule for the length of the update
 
     Returns
     -------
     The update (P,), to be used in place of the gradient of a summed loss.
 
-    Raises ValueError for gradients that are not a matrix or not finite.
+    Raises ValueError for gradients that are not a matrix or not finite, and for an unknown length.
 
     Source: Q. Liu, M. Chu, N. Thuerey, arXiv:2408.11104, equations 2 to 4.
     """
     if gradients.dim() != 2:
         raise ValueError(f"gradients must be (losses, parameters), not {tuple(gradients.shape)}")
-    gram = (gradients @ gradients.T).to(torch.float64)
-    if not torch.isfinite(gram).all():
-        raise ValueError("gradients are not finite")
-    norms = gram.diagonal().clamp(min=0).sqrt()
-    active = norms > 0
-    if not active.any():
-        return torch.zeros_like(gradients[0])
-    target = torch.ones_like(norms) if weights is None else weights.to(gram)
-    # a zero gradient has no direction: its row and column vanish, and with them its share of the target
-    inverse_norms = torch.where(active, 1 / norms.clamp(min=torch.finfo(torch.float64).tiny), 0.0)
-    cosines = gram * inverse_norms[:, None] * inverse_norms
-    coefficients = torch.linalg.pinv(cosines, rtol=_RANK_TOLERANCE, hermitian=True) @ (target * active)
-    length = torch.sqrt((coefficients @ cosines @ coefficients).clamp(min=0))
-    if length <= _RANK_TOLERANCE:
-        return torch.zeros_like(gradients[0])
-    projections = norms * (cosines @ coefficients) / length
-    scale = projections.sum() * coefficients * inverse_norms / length
-    return scale.to(gradients.dtype) @ gradients
+    return config_coefficients(gram_matrix(gradients), weights, length).to(gradients.dtype) @ gradients
 
 
 class ConFIG(Balancer):
@@ -68,11 +93,13 @@ class ConFIG(Balancer):
     Parameters
     ----------
     weights : relative size of the cosine between the update and each loss's gradient, by name; 1 by default
+    length : "projections", or the common length of the gradients: "min", "max", "harmonic", "arithmetic", "geometric"
     """
 
-    def __init__(self, weights: Mapping[str, float] | None = None) -> None:
+    def __init__(self, weights: Mapping[str, float] | None = None, length: str = "projections") -> None:
         self.weights = dict(weights or {})
+        self.length = require_length(length)
 
     def backward(self, losses: Mapping[str, Tensor], parameters: Sequence[Tensor]) -> None:
-        weights = torch.tensor(loss_weights(losses, self.weights))
-        set_gradient(parameters, config_direction(loss_gradients(losses, parameters), weights))
+        weights = torch.tensor(loss_weights(losses, self.weights), dtype=torch.float64)
+        set_gradient(parameters, config_direction(loss_gradients(losses, parameters), weights, self.length))

@@ -7,23 +7,52 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
+_CHUNK = 8192
+"""Columns of the Gram matrix at a time: a few gradients of this length stay in the cache in float64."""
+
 
 def loss_gradients(losses: Mapping[str, Tensor], parameters: Sequence[Tensor]) -> Tensor:
-    """One flat gradient a loss, (m, P), in the order of ``losses``; zero where a loss does not depend on a parameter."""
+    """One flat gradient a loss, (m, P), in the order of ``losses``; zero where a loss does not depend on a parameter.
+
+    A complex parameter counts as its real and imaginary parts. The graph is freed.
+    """
+    sizes = _sizes(parameters)
+    first = parameters[0]
+    matrix = torch.empty(len(losses), sum(sizes), dtype=first.dtype.to_real(), device=first.device)
     last = len(losses) - 1
-    rows = []
     for index, loss in enumerate(losses.values()):
-        gradients = torch.autograd.grad(
-            loss, parameters, retain_graph=index < last, allow_unused=True, materialize_grads=True
-        )
-        rows.append(torch.cat([gradient.reshape(-1) for gradient in gradients]))
-    return torch.stack(rows)
+        gradients = torch.autograd.grad(loss, parameters, retain_graph=index < last, allow_unused=True)
+        for piece, gradient in zip(matrix[index].split(sizes), gradients, strict=True):
+            if gradient is None:
+                piece.zero_()
+            else:
+                real = torch.view_as_real(gradient) if gradient.is_complex() else gradient
+                piece.copy_(real.reshape(-1))
+    return matrix
 
 
 def set_gradient(parameters: Sequence[Tensor], flat: Tensor) -> None:
-    """Write a flat vector (P,) into the ``.grad`` of ``parameters``."""
-    start = 0
-    for parameter in parameters:
-        stop = start + parameter.numel()
-        parameter.grad = flat[start:stop].view_as(parameter).clone()
-        start = stop
+    """Make a flat vector (P,) the ``.grad`` of ``parameters``, without a copy: it is theirs from then on."""
+    for parameter, piece in zip(parameters, flat.split(_sizes(parameters)), strict=True):
+        if parameter.is_complex():
+            # a complex view must start at an even place, so this one is a copy
+            parameter.grad = torch.view_as_complex(piece.clone().view(*parameter.shape, 2))
+        else:
+            parameter.grad = piece.view_as(parameter)
+
+
+def gram_matrix(gradients: Tensor) -> Tensor:
+    """G Gᵀ of the rows of G (m, P), summed in float64 whatever the dtype of G.
+
+    The cosine of two almost parallel gradients needs it: summed in float32, an entry is wrong by 1e-5 at P = 1e6.
+    """
+    m = len(gradients)
+    gram = torch.zeros(m, m, dtype=torch.float64, device=gradients.device)
+    for chunk in gradients.split(_CHUNK, dim=1):
+        exact = chunk.to(torch.float64)
+        gram.addmm_(exact, exact.T)
+    return gram
+
+
+def _sizes(parameters: Sequence[Tensor]) -> list[int]:
+    return [p.numel() * (2 if p.is_complex() else 1) for p in parameters]

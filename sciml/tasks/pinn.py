@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from pdes import Problem
-from pdes.residual import point_residual
+from pdes.conditions import Evaluate
+from pdes.derivatives.jet import LinearRecord
+from pdes.derivatives.plan import JetPlan
+from pdes.residual import plan_derivatives, point_residual, point_state
 from sciml.evaluate import relative_l2
+from sciml.optim.jacobian import residual_jacobian
 from sciml.plots import plot_comparison, plot_spacetime
 from sciml.tasks.task import Evaluation, Task
 
+_LOG = logging.getLogger(__name__)
 DEFAULT_CONDITION_POINTS = 200
 _CANDIDATES = 4
 """Candidates per point of the adaptive share."""
@@ -61,6 +68,25 @@ class PinnTask(Task):
         self._points: dict[str, Tensor] = {}
         self._draw = -1
         self._truth = problem.truth(device=device)
+        self._plans = self._plan_derivatives()
+
+    def _plan_derivatives(self) -> dict[str, JetPlan]:
+        """How each residual's derivatives are taken, by the names of `batch`."""
+        problem = self.problem
+        points = {"interior": problem.domain.sample(2, torch.Generator(), torch.float64)}
+        probes: dict[str, Callable[[Evaluate], object]] = {
+            "interior": lambda evaluate: problem.pde.residual(*evaluate(points["interior"]))
+        }
+        for condition in problem.conditions:
+            points[condition.name] = condition.sample(problem.domain, 2, torch.Generator(), torch.float64)
+            probes[condition.name] = partial(condition.residual, points[condition.name], problem.domain)
+        plans = {name: plan_derivatives(problem.pde, probe, problem.inputs) for name, probe in probes.items()}
+        for name, plan in plans.items():
+            if plan.indices is None:
+                _LOG.info(
+                    "%s, %s: derivatives by automatic differentiation: %s", problem.name, name, plan.reason
+                )
+        return plans
 
     def batch(self, step: int, model: nn.Module) -> dict[str, Tensor]:
         """Points by name: "interior" and one entry a condition, each (n, d)."""
@@ -87,14 +113,50 @@ class PinnTask(Task):
             )
         return {name: value.to(self._device) for name, value in points.items()}
 
-    def residuals(self, model: nn.Module, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Every residual at its points, (n,) each: the equation's by their names, then the conditions'."""
+    def residuals(
+        self,
+        model: nn.Module,
+        batch: Mapping[str, Tensor],
+        tapes: dict[str, list[LinearRecord]] | None = None,
+    ) -> dict[str, Tensor]:
+        """Every residual at its points, (n,) each: the equation's by their names, then the conditions'.
+
+        ``tapes`` receives, by the same names, the linear layers that each went through.
+        """
         problem = self.problem
-        residuals = point_residual(problem.pde, model, batch["interior"], problem.inputs)
-        evaluate = problem.evaluate(model)
-        for condition in problem.conditions:
-            residuals[condition.name] = condition.residual(batch[condition.name], problem.domain, evaluate)
+
+        def evaluate_for(name: str, tape: list[LinearRecord]) -> Evaluate:
+            plan = self._plans[name]
+            # up to second order, automatic differentiation costs less than a jet; only the Jacobian needs the jet then
+            use_jet = tapes is not None or plan.order > 2
+            return lambda points: point_state(
+                problem.pde, model, points, problem.inputs, plan if use_jet else None, tape
+            )
+
+        tape: list[LinearRecord] = []
+        with torch.enable_grad():
+            residuals = problem.pde.named_residual(*evaluate_for("interior", tape)(batch["interior"]))
+            used = dict.fromkeys(residuals, tape)
+            for condition in problem.conditions:
+                used[condition.name] = []
+                evaluate = evaluate_for(condition.name, used[condition.name])
+                residuals[condition.name] = condition.residual(
+                    batch[condition.name], problem.domain, evaluate
+                )
+        if tapes is not None:
+            tapes |= used
         return residuals
+
+    def least_squares(
+        self, model: nn.Module, batch: Mapping[str, Tensor], parameters: Sequence[Tensor], *, jacobian: bool
+    ) -> dict[str, tuple[Tensor, Tensor | None]]:
+        tapes: dict[str, list[LinearRecord]] = {}
+        found: dict[str, tuple[Tensor, Tensor | None]] = {}
+        for name, r in self.residuals(model, batch, tapes).items():
+            scale = len(r) ** -0.5
+            rows = scale * residual_jacobian(r, tapes[name], parameters) if jacobian else None
+            found[name] = (scale * r.detach(), rows)
+        return found
 
     def losses(self, model: nn.Module, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         return {name: r.square().mean() for name, r in self.residuals(model, batch).items()}

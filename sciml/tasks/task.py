@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,6 +47,17 @@ class Task(ABC):
     def parameters(self) -> dict[str, nn.Parameter]:
         """What is learned beside the model: the unknown coefficients of an equation."""
         return {}
+
+    def least_squares(
+        self, model: nn.Module, batch: Any, parameters: Sequence[Tensor], *, jacobian: bool
+    ) -> dict[str, tuple[Tensor, Tensor | None]]:
+        """Residuals (n,) by name, each scaled so that its square sum is its loss, and their Jacobians (n, P).
+
+        Raises ValueError where the losses are no squares of residuals.
+        """
+        raise ValueError(
+            f"{type(self).__name__} has no residuals for a least-squares optimizer; use a first-order one or LBFGS"
+        )
 
     @abstractmethod
     def validate(self, model: nn.Module) -> dict[str, float]:

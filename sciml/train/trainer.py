@@ -10,8 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+import sciml.optim
 from sciml.config import Stage, TrainConfig
-from sciml.optim import Balancer, learning_rate_factor
+from sciml.optim import Balancer, LevenbergMarquardt, WeightedSum, learning_rate_factor
+from sciml.optim.balancer import loss_weights
 from sciml.tasks.task import Task
 from sciml.train.progress import Progress
 from sciml.train.run_folder import RunFolder
@@ -35,10 +37,10 @@ def make_optimizer(stage: Stage, parameters: Sequence[Tensor]) -> torch.optim.Op
 
     Raises ValueError for a name that torch.optim does not have and for an option that the optimiser does not take.
     """
-    cls = getattr(torch.optim, stage.optimizer, None)
+    cls = getattr(torch.optim, stage.optimizer, None) or getattr(sciml.optim, stage.optimizer, None)
     if not (isinstance(cls, type) and issubclass(cls, torch.optim.Optimizer)):
         raise ValueError(
-            f"train.stages: unknown optimizer {stage.optimizer!r}; use a class of torch.optim such as Adam, AdamW or LBFGS"
+            f"train.stages: unknown optimizer {stage.optimizer!r}; use LevenbergMarquardt or a class of torch.optim such as Adam, AdamW or LBFGS"
         )
     options = {**(LBFGS_DEFAULTS if cls is torch.optim.LBFGS else {}), **stage.options}
     try:
@@ -106,17 +108,25 @@ class Trainer:
 
     def rehearse(self) -> None:
         """One step without an update, so that what cannot work fails before anything is written."""
+        balancer_before = self.balancer.state_dict()
         with torch.random.fork_rng():
             self.model.eval()
             self.task.check(self.model)
             losses = self.task.losses(self.model, self.task.batch(0, self.model))
             self.balancer.backward(losses, self.parameters)
             uses_line_search = any(stage.optimizer == "LBFGS" for stage in self.config.stages)
+            if any(stage.optimizer == "LevenbergMarquardt" for stage in self.config.stages):
+                if not isinstance(self.balancer, WeightedSum):
+                    raise ValueError(
+                        "LevenbergMarquardt minimises a weighted sum; set train.balancer.name to WeightedSum"
+                    )
+                self._linearise(self.task.batch(0, self.model), True)
             if uses_line_search and self.balancer.objective(losses) is None:
                 raise ValueError(
                     f"the balancer {type(self.balancer).__name__} has no scalar objective, which the line search of LBFGS needs; "
                     "use WeightedSum or a first-order optimizer"
                 )
+        self.balancer.load_state_dict(balancer_before)
 
     def _checkpoint(self) -> None:
         if not all(bool(torch.isfinite(p).all()) for p in self.parameters):
@@ -207,6 +217,13 @@ class Trainer:
         for group in self._optimizer.param_groups:
             group["lr"] = group.setdefault("initial_lr", group["lr"]) * factor
 
+        if isinstance(self._optimizer, LevenbergMarquardt):
+            try:
+                self._optimizer.step(lambda jacobian: self._linearise(batch, jacobian))
+            except FloatingPointError as error:
+                raise TrainingError(f"step {self.step}: {error}; {self._advice()}") from error
+            return
+
         def closure() -> float:
             self._losses = self.task.losses(self.model, batch)
             self._require_finite()
@@ -220,6 +237,16 @@ class Trainer:
             return float(objective.detach())
 
         self._optimizer.step(closure)
+
+    def _linearise(self, batch: Any, jacobian: bool) -> tuple[Tensor, Tensor | None]:
+        """All weighted residuals as one vector, and their Jacobian."""
+        parts = self.task.least_squares(self.model, batch, self.parameters, jacobian=jacobian)
+        assert isinstance(self.balancer, WeightedSum)  # see rehearse
+        self._losses = {name: r @ r for name, (r, _) in parts.items()}
+        weights = [w**0.5 for w in loss_weights(self._losses, self.balancer.weights)]
+        residual = torch.cat([w * r for w, (r, _) in zip(weights, parts.values(), strict=True)])
+        rows = [w * j for w, (_, j) in zip(weights, parts.values(), strict=True) if j is not None]
+        return residual, torch.cat(rows) if rows else None
 
     def _require_finite(self) -> None:
         for name, loss in self._losses.items():

@@ -4,8 +4,24 @@ import pytest
 import torch
 
 import pdes.equations
-from pdes import Burgers, Darcy, Heat, NavierStokes, Poisson, check_pde
+from pdes import check_pde
+from pdes.benchmarks import kovasznay
+from pdes.benchmarks.beltrami import ethier_steinman
 from pdes.benchmarks.burgers_shock import cole_hopf
+from pdes.equations import (
+    AllenCahn,
+    Burgers,
+    Darcy,
+    Heat,
+    Helmholtz,
+    IncompressibleNavierStokes,
+    KleinGordon,
+    KuramotoSivashinsky,
+    NavierStokes,
+    Poisson,
+    Schroedinger,
+    Wave,
+)
 
 
 def heat_solution(z):
@@ -28,6 +44,48 @@ def sine_product(z):
     return torch.sin(math.pi * z).prod(1, keepdim=True)
 
 
+def allen_cahn_front(z, diffusivity=0.1, rate=5.0):
+    """The front between u = 1 and the unstable u = 0."""
+    xi = math.sqrt(rate / diffusivity) * z[:, 0] - 3 / math.sqrt(2) * rate * z[:, 1]
+    return (1 - torch.tanh(xi / (2 * math.sqrt(2))))[:, None] / 2
+
+
+def standing_wave(z):
+    """c = 1 / √2 on a diagonal mode of the square."""
+    return (torch.sin(math.pi * z[:, :2]).prod(1) * torch.cos(math.pi * z[:, 2]))[:, None]
+
+
+def travelling_wave(z, m=2.0):
+    """ω² = c² k² + m with k = 2 and c = 3."""
+    return torch.sin(2 * z[:, :1] - math.sqrt(36 + m) * z[:, 1:])
+
+
+def soliton(z):
+    """h = sech(x) exp(it/2)."""
+    x, t = z.unbind(1)
+    return torch.stack([torch.cos(t / 2), torch.sin(t / 2)], 1) / torch.cosh(x)[:, None]
+
+
+def kuramoto_sivashinsky_shock(z, speed=0.5):
+    """A travelling shock for α = β = γ = 1; Y. Kuramoto, T. Tsuzuki, Prog. Theor. Phys. 55 (1976) 356."""
+    k = math.sqrt(11 / 19) / 2
+    wave = torch.tanh(k * (z[:, :1] - speed * z[:, 1:]))
+    return speed + 15 / 19 * math.sqrt(11 / 19) * (11 * wave**3 - 9 * wave)
+
+
+def taylor_green_pressure(z, nu=0.01):
+    """Taylor-Green in velocity and pressure on the torus [0, 1]^2."""
+    k = 2 * math.pi
+    x, y, t = k * z[:, 0], k * z[:, 1], z[:, 2]
+    decay = torch.exp(-2 * k**2 * nu * t)
+    u, v = torch.sin(x) * torch.cos(y) * decay, -torch.cos(x) * torch.sin(y) * decay
+    return torch.stack([u, v, (torch.cos(2 * x) + torch.cos(2 * y)) / 4 * decay**2], 1)
+
+
+def kovasznay_flow(z):
+    return kovasznay().reference(z)
+
+
 CASES = {
     "burgers": (Burgers(0.05), lambda z: cole_hopf(z, 0.05), {}),
     "heat": (Heat(0.3), heat_solution, {}),
@@ -42,10 +100,30 @@ CASES = {
         lambda z: ((z[:, 0] + 1) * torch.exp(-z[:, 0]))[:, None],
         {"a": lambda z: torch.exp(z[:, 0])},
     ),
+    "allen-cahn": (AllenCahn(0.1, 5.0), allen_cahn_front, {}),
+    "helmholtz": (
+        Helmholtz(3.0),
+        sine_product,
+        {"f": lambda z: (9 - 2 * math.pi**2) * sine_product(z)[:, 0]},
+    ),
+    "klein-gordon": (
+        KleinGordon(3.0, 2.0, 0.5),
+        travelling_wave,
+        {"f": lambda z: travelling_wave(z)[:, 0] ** 3 / 2},
+    ),
+    "kuramoto-sivashinsky": (KuramotoSivashinsky(), kuramoto_sivashinsky_shock, {}),
+    "incompressible 2-D": (IncompressibleNavierStokes(0.01), taylor_green_pressure, {}),
+    "incompressible 2-D, steady": (IncompressibleNavierStokes(1 / 40, steady=True), kovasznay_flow, {}),
+    "incompressible 3-D": (IncompressibleNavierStokes(1.0, dimensions=3), ethier_steinman, {}),
+    "schroedinger": (Schroedinger(), soliton, {}),
+    "wave 2-D": (Wave(math.sqrt(0.5), dimensions=2), standing_wave, {}),
 }
 
 
-@pytest.mark.parametrize("case", CASES)
+SLOW = ("incompressible 3-D",)
+
+
+@pytest.mark.parametrize("case", [pytest.param(c, marks=pytest.mark.slow) if c in SLOW else c for c in CASES])
 def test_equation(case):
     pde, solution, inputs = CASES[case]
     figures = check_pde(pde, solution=solution, inputs=inputs)
@@ -63,6 +141,13 @@ def test_names_of_coordinates():
     assert Heat(dimensions=3).coords == ("x", "y", "z", "t")
     with pytest.raises(ValueError, match="at least one space dimension"):
         _ = Poisson(0).coords
+
+
+def test_incompressible_flow_has_two_or_three_dimensions():
+    assert IncompressibleNavierStokes(steady=True).coords == ("x", "y")
+    assert IncompressibleNavierStokes(dimensions=3).fields == ("u", "v", "w", "p")
+    with pytest.raises(ValueError, match="2 or 3 dimensions, not 1"):
+        IncompressibleNavierStokes(dimensions=1)
 
 
 def test_a_parameter_is_learned():

@@ -349,3 +349,13 @@ def test_bad_input_is_named():
         solve_periodic(flow, {"w": w, "psi": w}, [1.0], torus(8, 8), inputs={"f": 0.0})
     with pytest.raises(ValueError, match="initial values of w are missing"):
         solve_periodic(flow, {"psi": w}, [1.0], torus(8, 8), inputs={"f": 0.0})
+
+
+@pytest.mark.parametrize("frames", [1, 11, 33, 65])
+def test_many_frames_are_as_accurate_as_one(frames):
+    grid = Grid([Axis("x", 64, upper=2 * math.pi, periodic=True)])
+    u0 = 3 * torch.sin(grid.points()[0])[None]
+    times = torch.linspace(0, 1, frames + 1, dtype=torch.float64)[1:].tolist()
+    found = solve_periodic(Burgers(0.2), {"u": u0}, times, grid, rtol=1e-8)["u"][:, -1]
+    exact = solve_periodic(Burgers(0.2), {"u": u0}, [1.0], grid, dt=1 / 4000)["u"][:, -1]
+    assert float((found - exact).norm() / exact.norm()) < 1e-8

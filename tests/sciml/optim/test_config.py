@@ -1,5 +1,8 @@
+import itertools
+
 import pytest
 import torch
+from conflictfree import length_model
 from conflictfree.grad_operator import ConFIG_update
 from hypothesis import given
 from hypothesis import strategies as st
@@ -136,3 +139,58 @@ def test_a_weight_for_an_unknown_loss_is_named():
     p = torch.nn.Parameter(torch.ones(2))
     with pytest.raises(ValueError, match="losses boundry; the task has boundary"):
         ConFIG({"boundry": 2.0}).backward({"boundary": p.sum()}, [p])
+
+
+@pytest.mark.usefixtures("_float64_by_default")
+@pytest.mark.parametrize(
+    ("length", "theirs"),
+    [
+        ("min", "TrackMinimum"),
+        ("max", "TrackMaximum"),
+        ("harmonic", "TrackHarmonicAverage"),
+        ("arithmetic", "TrackArithmeticAverage"),
+        ("geometric", "TrackGeometricAverage"),
+    ],
+)
+@pytest.mark.parametrize("m", [1, 2, 5])
+def test_lengths_agree_with_conflictfree(m, length, theirs):
+    gradients = random_gradients(m, 60, m)
+    expected = ConFIG_update(gradients, length_model=getattr(length_model, theirs)())
+    torch.testing.assert_close(config_direction(gradients, length=length), expected, rtol=1e-6, atol=1e-9)
+
+
+@given(m=st.integers(1, 6), seed=st.integers(0, 10_000))
+def test_means_of_the_lengths_are_in_their_order_and_the_direction_stays(m, seed):
+    gradients = random_gradients(m, 40, seed)
+    rules = ["min", "harmonic", "geometric", "arithmetic", "max"]
+    updates = [config_direction(gradients, length=rule) for rule in rules]
+    lengths = [float(update.norm()) for update in updates]
+    assert all(a <= b * (1 + 1e-9) for a, b in itertools.pairwise(lengths))
+    for update in updates:
+        torch.testing.assert_close(update / update.norm(), updates[0] / updates[0].norm())
+
+
+def test_a_zero_gradient_has_no_say_in_the_length():
+    gradients = random_gradients(3, 10, 1)
+    gradients[1] = 0
+    for rule in ("min", "harmonic", "geometric", "arithmetic", "max"):
+        torch.testing.assert_close(
+            config_direction(gradients, length=rule), config_direction(gradients[[0, 2]], length=rule)
+        )
+
+
+def test_almost_parallel_float32_gradients_keep_their_cosines():
+    """A Gram matrix summed in float32 is wrong by more than 1 - cos here."""
+    generator = torch.Generator().manual_seed(0)
+    common, other = torch.randn(2, 300_000, generator=generator)
+    gradients = torch.stack([common, common + 1e-3 * other])
+    gradients[1] *= 100
+    expected = config_direction(gradients.double())
+    torch.testing.assert_close(
+        config_direction(gradients).double(), expected, rtol=0, atol=1e-5 * expected.abs().max().item()
+    )
+
+
+def test_an_unknown_length_is_named():
+    with pytest.raises(ValueError, match="unknown length 'mean'; choose projections, min, max"):
+        ConFIG(length="mean")

@@ -74,6 +74,7 @@ def records(trainer):
 STAGES = {
     "adam": [Stage("Adam", steps=12, schedule="cosine", options={"lr": 1e-2})],
     "lbfgs": [Stage("LBFGS", steps=8, options={"lr": 1.0, "max_iter": 5})],
+    "least squares": [Stage("LevenbergMarquardt", steps=9)],
     "adam, then lbfgs": [
         Stage("Adam", steps=5, options={"lr": 1e-2}),
         Stage("LBFGS", steps=5, options={"max_iter": 5}),
@@ -88,6 +89,7 @@ STAGES = {
         ("adam", "ConFIG", 7),
         ("lbfgs", "WeightedSum", 3),
         ("lbfgs", "WeightedSum", 7),
+        ("least squares", "WeightedSum", 4),
         ("adam, then lbfgs", "WeightedSum", 4),
         ("adam, then lbfgs", "WeightedSum", 5),
         ("adam, then lbfgs", "WeightedSum", 7),
@@ -193,8 +195,32 @@ def test_line_search_needs_a_scalar(tmp_path):
         trainer.rehearse()
 
 
-def test_a_rehearsal_changes_nothing(tmp_path):
-    rehearsed, plain = (start(pinn_config(tmp_path / name, STAGES["adam"])) for name in "ab")
+def test_least_squares_needs_a_weighted_sum_of_squares(tmp_path, diffusion_files):
+    trainer = start(pinn_config(tmp_path / "a", STAGES["least squares"], balancer=Component("ConFIG")))
+    with pytest.raises(ValueError, match=r"set train\.balancer\.name to WeightedSum"):
+        trainer.rehearse()
+    config = operator_config(tmp_path / "b", diffusion_files)
+    config.train.stages = STAGES["least squares"]
+    with pytest.raises(ValueError, match="OperatorTask has no residuals for a least-squares optimizer"):
+        start(config).rehearse()
+
+
+def test_loss_weights_reach_least_squares(tmp_path):
+    weighted = Component("WeightedSum", {"weights": {"initial": 100.0}})
+    plain, heavy = (
+        start(pinn_config(tmp_path / name, STAGES["least squares"], balancer=balancer))
+        for name, balancer in (("a", Component("WeightedSum")), ("b", weighted))
+    )
+    for trainer in (plain, heavy):
+        trainer.fit()
+    assert records(heavy)[-1]["initial"] < records(plain)[-1]["initial"]
+
+
+@pytest.mark.parametrize("balancer", ["WeightedSum", "MomentumConFIG", "MultiAdam"])
+def test_a_rehearsal_changes_nothing(tmp_path, balancer):
+    rehearsed, plain = (
+        start(pinn_config(tmp_path / name, STAGES["adam"], balancer=Component(balancer))) for name in "ab"
+    )
     rehearsed.rehearse()
     for trainer in (rehearsed, plain):
         trainer.fit()
