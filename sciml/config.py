@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args, get_type_hints
@@ -153,15 +153,23 @@ class Config:
         return Path(self.output or f"runs/{self.name}")
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML in which 1e-3 is a number, as in YAML 1.2; PyYAML follows 1.1, where it is a string."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
+)
+
+
 def _parser() -> ArgumentParser:
-    parser = ArgumentParser(prog="sciml train", exit_on_error=False, allow_abbrev=False)
-    parser.add_argument("--config", action="config")
+    parser = ArgumentParser(prog="sciml train", exit_on_error=False)
     parser.add_class_arguments(Config)
     return parser
 
 
 def load_config(path: str | Path | None = None, overrides: Sequence[str] = ()) -> Config:
-    """The configuration of a YAML file with overrides such as ["--train.max_seconds", "90"].
+    """The configuration of a YAML file with overrides such as ["--train.max_seconds", "90"], their values in YAML.
 
     Raises
     ------
@@ -171,20 +179,49 @@ def load_config(path: str | Path | None = None, overrides: Sequence[str] = ()) -
         For an unknown key or a value of the wrong type, in one line that names the key; and for a
         configuration that describes neither a PINN nor an operator, or both.
     """
-    arguments = list(overrides)
-    if path is not None:
-        if not Path(path).is_file():
-            raise FileNotFoundError(f"configuration file {path} does not exist")
-        arguments = ["--config", str(path), *arguments]
+    if path is not None and not Path(path).is_file():
+        raise FileNotFoundError(f"configuration file {path} does not exist")
     parser = _parser()
     try:
-        namespace = parser.parse_args(arguments)
-        namespace.pop("config", None)
-        config = Config(**vars(parser.instantiate(namespace)))
+        content = yaml.load(Path(path).read_text(encoding="utf-8"), _Loader) if path is not None else {}
+        if not isinstance(content, dict):
+            raise ValueError(
+                f"{path}: expected keys and values, such as 'name: run', not {type(content).__name__}"
+            )
+        for key, value in _pairs(overrides):
+            _set(content, key, yaml.load(value, _Loader))
+        config = Config(**vars(parser.instantiate(parser.parse_object(content))))
     except (ArgumentError, yaml.YAMLError) as error:
         raise ValueError(f"{path or 'command line'}: {_explain(str(error))}") from error
     _validate(config)
     return config
+
+
+def _pairs(overrides: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """--key value and --key=value as (key, value)."""
+    rest = iter(overrides)
+    for argument in rest:
+        key, equals, value = argument.removeprefix("--").partition("=")
+        if not argument.startswith("--") or not key:
+            raise ValueError(
+                f"unexpected argument {argument!r}; write --key value, such as --train.max_seconds 90"
+            )
+        if not equals:
+            found = next(rest, None)
+            if found is None:
+                raise ValueError(f"--{key} needs a value")
+            value = found
+        yield key, value
+
+
+def _set(content: dict[str, Any], key: str, value: Any) -> None:
+    """Set a dotted key in nested dictionaries."""
+    *above, last = key.split(".")
+    for name in above:
+        below = content.get(name)
+        content[name] = below if isinstance(below, dict) else {}
+        content = content[name]
+    content[last] = value
 
 
 def dump_config(config: Config) -> str:
@@ -214,13 +251,14 @@ def _explain(message: str) -> str:
         close = difflib.get_close_matches(key.split(".")[-1], names, n=1)
         advice = f"did you mean {close[0]!r}?" if close else f"keys are {', '.join(_keys(Config))}"
         return f"unknown key {key!r}; {advice}"
-    wrong = re.search(r'Parser key "([\w.]+)".*(?:Given value|Got value): (.*)$', text)
+    # a message about a key inside another key quotes both, the inner one last
+    *outer, inner = text.split('Parser key "')
+    wrong = re.match(r'([\w.]+)": (.*?)(?:Got|Given) value: (.*?)(?: - Expected .*)?$', inner)
     if wrong:
-        expected = re.findall(r"Expected an? (?:<class '(\w+)'>|typing\.(Literal\[[^\]]*\]|\w+))", text)
+        expected = re.findall(r"Expected an? (?:<class '(\w+)'>|typing\.(Literal\[[^\]]*\]|\w+))", wrong[2])
         kinds = " or ".join("null" if "None" in a + b else a + b for a, b in expected) or "another type"
-        nested = re.fullmatch(r"NestedArg\(key='([\w.]+)', val=(.*)\)", wrong[2])
-        key, given = (f"{wrong[1]}.{nested[1]}", nested[2]) if nested else (wrong[1], repr(wrong[2]))
-        return f"{key}: expected {kinds}, got {given}"
+        key = ".".join([*(part.split('"')[0] for part in outer if part), wrong[1]])
+        return f"{key}: expected {kinds}, got {wrong[3]!r}"
     return text
 
 

@@ -27,6 +27,29 @@ def test_overrides_reach_nested_keys(path):
     assert config.train.stages[0].epochs is None
 
 
+def test_overrides_of_one_dictionary_add_up(path):
+    config = load_config(
+        path,
+        [
+            *("--train.balancer.options.weights.initial", "10"),
+            *("--train.balancer.options.weights.boundary", "1e-2"),
+            "--model.options.activation=sin",
+            *("--points.conditions.initial", "7"),
+        ],
+    )
+    assert config.train.balancer == Component("WeightedSum", {"weights": {"initial": 10, "boundary": 0.01}})
+    assert config.model.options == {"width": 20, "activation": "sin"}
+    assert config.points.conditions == {"initial": 7}
+
+
+@pytest.mark.parametrize("text", ["1e-3", "1.0e-3", "1E-3", "0.001", "+1e-3"])
+def test_numbers_with_an_exponent_are_numbers(path, text):
+    path.write_text(PINN.replace("1.0e-3", text))
+    assert load_config(path).train.stages[0].options == {"lr": 1e-3}
+    assert load_config(path, ["--train.max_seconds", text]).train.max_seconds == 1e-3
+    assert load_config(path, ["--model.options.width", "12"]).model.options == {"width": 12}
+
+
 def test_lists_of_files(path):
     path.write_text(
         PINN.replace("problem: {name: burgers_shock}", "data: {train: a.h5, inputs: [a], targets: [u]}")
@@ -46,7 +69,7 @@ def test_a_resolved_configuration_loads_again(path, tmp_path):
     ("text", "overrides", "message"),
     [
         (PINN + "trian: 3\n", [], "unknown key 'trian'; did you mean 'train'?"),
-        (PINN, ["--train.max_secs", "3"], "unknown key 'train.max_secs'; did you mean 'max_seconds'?"),
+        (PINN, ["--train.max_secs", "3"], "unknown key 'max_secs'; did you mean 'max_seconds'?"),
         (PINN, ["--train.max_seconds", "abc"], "train.max_seconds: expected float or null, got 'abc'"),
         (PINN, ["--dtype", "int8"], "dtype: expected Literal['float32', 'float64'], got 'int8'"),
         (PINN, ["--seed", "x"], "seed: expected int, got 'x'"),
@@ -59,6 +82,14 @@ def test_a_resolved_configuration_loads_again(path, tmp_path):
         ("problem: {name: p}\ntrain: {stages: [{steps: 0}]}\n", [], "at least one step, not 0"),
         ("data: {train: a, targets: [u]}\ntrain: {stages: [{steps: 1}]}\n", [], "data.inputs is missing"),
         ("a: [1,\n b: }", [], "while parsing"),
+        ("- a\n", [], "expected keys and values"),
+        (PINN, ["--seed"], "--seed needs a value"),
+        (PINN, ["seed", "3"], "unexpected argument 'seed'"),
+        (
+            PINN,
+            ["--train.stages", "[{optimizer: Adam, step: 3}]"],
+            "unknown key 'step'; did you mean 'steps'?",
+        ),
     ],
 )
 def test_mistakes_are_named_in_one_line(path, text, overrides, message):
