@@ -12,6 +12,7 @@ from __future__ import annotations
 import functools
 import inspect
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -34,7 +35,7 @@ def unit_points(n: int, convention: str) -> Tensor:
     return CONVENTIONS[convention](torch.arange(n, dtype=torch.float64), n)
 
 
-class Model(nn.Module):
+class Model(nn.Module, ABC):
     """A module that records its constructor arguments in ``options``.
 
     Subclasses take named arguments that JSON can hold (numbers, strings, lists, dictionaries); tensors and
@@ -142,12 +143,12 @@ class Operator(Model):
         points = [unit_points(n, c).to(x) for n, c in zip(x.shape[2:], self.grid, strict=True)]
         return self.operate(x, points)
 
+    @abstractmethod
     def operate(self, x: Tensor, points: list[Tensor]) -> Tensor:
         """The map itself, for an input that has been checked.
 
         ``points`` holds the unit coordinates in [0, 1] of each axis, shape (n_i,).
         """
-        raise NotImplementedError
 
     def _check_fields(self, x: Tensor) -> None:
         if x.ndim != self.dims + 2:
@@ -240,6 +241,6 @@ class CoordinateNetwork(Model):
             )
         return self.network((2 * points - (self.lower + self.upper)) / (self.upper - self.lower))
 
+    @abstractmethod
     def network(self, z: Tensor) -> Tensor:
         """The function of scaled coordinates z in [-1, 1], shape (n, in_features)."""
-        raise NotImplementedError

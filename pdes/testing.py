@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
+from pdes.derivatives.grid import Method
 from pdes.grid import Axis, Grid
 from pdes.pde import PDE
 from pdes.residual import PointInput, grid_residual, point_residual
@@ -76,7 +77,7 @@ def check_pde(
 
     smooth_inputs = {key: input_function(n_fields + i) for i, key in enumerate(pde.inputs)}
 
-    def difference(n: int, method: str, accuracy: int) -> float:
+    def difference(n: int, method: Method, accuracy: int) -> float:
         """Largest difference between the grid's residual and autograd's, relative to the residual's size."""
         periodic = method == "spectral"
         grid = Grid(
@@ -89,7 +90,7 @@ def check_pde(
             grid,
             dict(zip(pde.fields, values, strict=False)),
             dict(zip(pde.inputs, values[n_fields:], strict=True)),
-            method=method,  # type: ignore[arg-type]
+            method=method,
             accuracy=accuracy,
         )
         at_points = point_residual(pde, network, z, smooth_inputs)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from pdes import Grid
 from sciml.data import Batches, FieldDataset, Normalizer
+from sciml.data.normalizer import Mode
 from sciml.evaluate import (
     TestSet,
     error_spectrum,
@@ -87,11 +88,11 @@ class OperatorTask(Task):
         x, y = test.load()
         return TestSet(name, test.grid, x.to(self._device), y.to(self._device))
 
-    def normalizers(self, inputs: str, targets: str) -> tuple[Normalizer, Normalizer]:
+    def normalizers(self, inputs: Mode, targets: Mode) -> tuple[Normalizer, Normalizer]:
         """Statistics of the training samples, one pass each."""
         return (
-            Normalizer.fit((x for x, _ in self._batches.all()), inputs),  # type: ignore[arg-type]
-            Normalizer.fit((y for _, y in self._batches.all()), targets),  # type: ignore[arg-type]
+            Normalizer.fit((x for x, _ in self._batches.all()), inputs),
+            Normalizer.fit((y for _, y in self._batches.all()), targets),
         )
 
     def batch(self, step: int, model: nn.Module) -> tuple[Tensor, Tensor]:
