@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from operators import FourierSeries, check_coordinate_network
-from pdes.derivatives.jet import Jet
 
 PI = math.pi
 
@@ -62,15 +61,6 @@ def test_rescaling_keeps_the_function():
     model.rescale(factor)
     torch.testing.assert_close(model(points()), before, rtol=1e-12, atol=1e-12)
     torch.testing.assert_close(model.layer.weight.detach(), weight / factor)
-
-
-def test_jets_go_through():
-    model, x = series(), points().requires_grad_()
-    jet = model(Jet.of_coordinates(points(), [(), (0,), (1,), (0, 1), (1, 1)]))
-    (first,) = torch.autograd.grad(model(x).sum(), x, create_graph=True)
-    (second,) = torch.autograd.grad(first[:, 1].sum(), x)
-    torch.testing.assert_close(jet.data[3][:, 0], second[:, 0], rtol=1e-12, atol=1e-12)
-    torch.testing.assert_close(jet.data[4][:, 0], second[:, 1], rtol=1e-12, atol=1e-12)
 
 
 def test_wrong_harmonics():
