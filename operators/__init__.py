@@ -4,6 +4,7 @@ from operators.coordinate_network import CoordinateNetwork
 from operators.coordinate_testing import check_coordinate_network
 from operators.fno import FNO
 from operators.fourier_features import FourierFeatures, FourierMLP
+from operators.fourier_series import FourierSeries
 from operators.mlp import MLP
 from operators.modified_mlp import ModifiedMLP
 from operators.neuralop import NeuralopOperator
@@ -22,6 +23,7 @@ __all__ = [
     "CoordinateNetwork",
     "FourierFeatures",
     "FourierMLP",
+    "FourierSeries",
     "Model",
     "ModifiedMLP",
     "NeuralopOperator",

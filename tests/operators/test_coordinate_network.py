@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 import operators
-from operators import MLP, CoordinateNetwork, FourierMLP, PirateNet, check_coordinate_network
+from operators import MLP, CoordinateNetwork, FourierMLP, FourierSeries, PirateNet, check_coordinate_network
 from pdes.derivatives import Autograd
 from pdes.derivatives.jet import Jet
 from pdes.derivatives.multi_index import closure
@@ -15,30 +15,38 @@ from sciml.optim.jacobian import residual_jacobian
 from sciml.train import load_model, save_model
 
 BOUNDS = {"lower": [-1.0, 0.0], "upper": [2.0, 0.5]}
-EXPORTED = {
+LAYERED = {
     name: value
     for name in operators.__all__
     if isinstance(value := getattr(operators, name), type)
     and issubclass(value, CoordinateNetwork)
-    and value is not CoordinateNetwork
+    and value not in (CoordinateNetwork, FourierSeries)
 }
+"""Networks of several layers; a series has one, and starts from zero."""
 VARIANTS = [
-    *((kind, {}) for kind in EXPORTED.values()),
-    *((kind, {"periodic": [0], "harmonics": 2}) for kind in EXPORTED.values()),
+    *((kind, {}) for kind in LAYERED.values()),
+    *((kind, {"periodic": [0], "harmonics": 2}) for kind in LAYERED.values()),
     (MLP, {"adaptive": "layer", "activation": "sin"}),
     (MLP, {"adaptive": "neuron", "slope_scale": 3.0, "activation": "silu"}),
     (FourierMLP, {"sigma": [1.0, 3.0], "trainable": True, "frequencies": 3}),
     (PirateNet, {"trainable": True, "factorised": True, "activation": "gelu"}),
 ]
-every_network = pytest.mark.parametrize(
-    ("kind", "options"), VARIANTS, ids=[f"{k.__name__}-{'-'.join(o) or 'plain'}" for k, o in VARIANTS]
-)
+
+
+def over(variants):
+    names = [f"{kind.__name__}-{'-'.join(options) or 'plain'}" for kind, options in variants]
+    return pytest.mark.parametrize(("kind", "options"), variants, ids=names)
+
+
+every_layered_network = over(VARIANTS)
+every_network = over([*VARIANTS, (FourierSeries, {"harmonics": [2, 1], "order": 1.0})])
 
 
 def build(kind, options):
     """A small network in float64 whose parameters are all in use."""
     torch.manual_seed(0)
-    network = kind(2, 2, width=4, depth=2, **BOUNDS, **options).double()
+    sizes = {"width": 4, "depth": 2} if kind in LAYERED.values() else {}
+    network = kind(2, 2, **sizes, **BOUNDS, **options).double()
     with torch.no_grad():
         for parameter in network.parameters():
             parameter += 0.1 * torch.randn_like(parameter)
@@ -50,7 +58,7 @@ def points_inside(n):
     return lower + (upper - lower) * torch.rand(n, 2, dtype=torch.float64)
 
 
-@every_network
+@every_layered_network
 def test_contract(kind, options):
     check_coordinate_network(lambda: kind(2, 3, width=6, depth=2, **BOUNDS, **options))
 
@@ -153,7 +161,7 @@ def test_the_period_is_exact_in_float64():
         ({**BOUNDS, "periodic": [1], "harmonics": [1, 2]}, "one for each of the 1 periodic"),
     ],
 )
-@pytest.mark.parametrize("kind", EXPORTED.values(), ids=EXPORTED)
+@pytest.mark.parametrize("kind", LAYERED.values(), ids=LAYERED)
 def test_wrong_coordinates(kind, options, message):
     with pytest.raises(ValueError, match=message):
         kind(2, 1, **options)
@@ -164,7 +172,7 @@ def test_wrong_points():
         MLP(2, 1)(torch.ones(3, 1))
 
 
-@pytest.mark.parametrize("kind", EXPORTED.values(), ids=EXPORTED)
+@pytest.mark.parametrize("kind", LAYERED.values(), ids=LAYERED)
 def test_wrong_sizes(kind):
     with pytest.raises(ValueError, match=r"width \(4\) and depth \(0\) must be at least 1"):
         kind(1, 1, width=4, depth=0)
