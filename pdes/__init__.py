@@ -15,6 +15,7 @@ from pdes.equations import (
     Schroedinger,
     Wave,
 )
+from pdes.exact_conditions import ExactConditions
 from pdes.geometry import Box, Domain, Interval, Rectangle, SpaceTime, TimeDomain
 from pdes.grid import CONVENTIONS, Axis, Grid
 from pdes.pde import PDE, Derivative, State
@@ -34,6 +35,7 @@ __all__ = [
     "Derivative",
     "Dirichlet",
     "Domain",
+    "ExactConditions",
     "Grid",
     "Heat",
     "Helmholtz",

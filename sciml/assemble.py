@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ import operators
 import pdes.benchmarks
 import sciml.optim
 from operators import CoordinateNetwork, Operator
-from pdes import Problem
+from pdes import Periodic, Problem
+from pdes.exact_conditions import ExactConditions, exactly_possible, without_conditions
 from sciml.components import build, public
 from sciml.config import Component, Config
 from sciml.data import FieldDataset, split_indices
@@ -78,9 +80,10 @@ def make_pinn(
     """Task, network and description of a PINN."""
     assert config.problem is not None
     problem = make_problem(config.problem)
+    exact = exactly_possible(problem) if config.exact == ["all"] else config.exact
     points = config.points
     task = PinnTask(
-        problem,
+        without_conditions(problem, exact),
         interior=points.interior,
         conditions=points.conditions,
         resample_every=points.resample_every,
@@ -90,6 +93,7 @@ def make_pinn(
         device=device,
     )
     pde, domain = problem.pde, problem.domain
+    periodic = {c.coord for c in problem.conditions if isinstance(c, Periodic) and c.name in exact}
     network = build(
         config.model,
         public(operators, is_class(CoordinateNetwork)),
@@ -98,12 +102,22 @@ def make_pinn(
         out_features=len(pde.fields),
         lower=list(domain.lower),
         upper=list(domain.upper),
+        periodic=sorted(domain.axis(coord) for coord in periodic),
     )
-    return (
-        task,
-        network,
-        {"kind": "pinn", "coords": pde.coords, "fields": pde.fields, "problem": problem.name},
-    )
+    model = with_exact_conditions(network.to(dtype), problem, exact)
+    description = {
+        "kind": "pinn",
+        "coords": pde.coords,
+        "fields": pde.fields,
+        "problem": asdict(config.problem),
+        "exact": exact,
+    }
+    return task, model, description
+
+
+def with_exact_conditions(network: nn.Module, problem: Problem, exact: Sequence[str]) -> nn.Module:
+    """The network as a PINN uses it: wrapped where conditions are exact."""
+    return ExactConditions(network, problem, exact) if exact else network
 
 
 def make_operator(

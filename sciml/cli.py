@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
+from sciml.benchmarks import benchmark_config
 from sciml.catalogue import catalogue
 from sciml.config import load_config
 from sciml.data import check_well, convert, make_dataset, summarize
@@ -65,9 +66,14 @@ def _parser() -> argparse.ArgumentParser:
         parents=[overwrite],
         allow_abbrev=False,
         help="train a PINN or an operator",
+        usage="sciml train (CONFIG.yaml | --benchmark NAME) [--any.key value ...] [--overwrite | --resume]",
         epilog="Any key of the configuration is an option: --train.max_seconds 90, --model.options.width 32, --data.test '[a.h5,b.h5]'.",
     )
-    p.add_argument("config", help="YAML configuration")
+    p.add_argument(
+        "--benchmark",
+        metavar="NAME",
+        help="a problem of `sciml list benchmarks`, with our configuration for it",
+    )
     p.add_argument("--resume", action="store_true", help="continue a run that was stopped")
     p.set_defaults(run=_train)
 
@@ -119,7 +125,14 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _train(arguments: argparse.Namespace) -> None:
-    config = load_config(arguments.config, arguments.overrides)
+    named = [str(benchmark_config(arguments.benchmark))] if arguments.benchmark else []
+    # the file is no argument of the parser, which would take the value of an override for it
+    given = [text for text in arguments.overrides[:1] if not text.startswith("--")]
+    if len(named + given) != 1:
+        raise ValueError(
+            "give either a configuration file, before its options, or --benchmark NAME (sciml list benchmarks)"
+        )
+    config = load_config(*named, *given, arguments.overrides[len(given) :])
     report, table = train(config, overwrite=arguments.overwrite, resume=arguments.resume)
     _print_outcome(report, table, config.folder)
 

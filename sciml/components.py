@@ -25,7 +25,7 @@ def build(component: Component, candidates: Mapping[str, Callable[..., Any]], ki
     for a required option that is missing, naming what there is.
     """
     if component.name not in candidates:
-        raise ValueError(f"unknown {kind} {component.name!r}{_hint(component.name, candidates)}")
+        raise ValueError(f"unknown {kind} {component.name!r}{hint(component.name, candidates)}")
     constructor = candidates[component.name]
     parameters = inspect.signature(constructor).parameters
     free = [name for name in parameters if name not in given]
@@ -35,7 +35,7 @@ def build(component: Component, candidates: Mapping[str, Callable[..., Any]], ki
                 f"{kind} {component.name}: option {name!r} follows from the problem or the data; leave it out"
             )
         if name not in parameters:
-            raise ValueError(f"{kind} {component.name}: unknown option {name!r}{_hint(name, free)}")
+            raise ValueError(f"{kind} {component.name}: unknown option {name!r}{hint(name, free)}")
     missing = [
         n for n in free if parameters[n].default is inspect.Parameter.empty and n not in component.options
     ]
@@ -50,7 +50,8 @@ def build(component: Component, candidates: Mapping[str, Callable[..., Any]], ki
         raise ValueError(f"{kind} {component.name}: {error}") from error
 
 
-def _hint(name: str, known: Iterable[str]) -> str:
+def hint(name: str, known: Iterable[str]) -> str:
+    """What an error about an unknown name adds: the closest known one, and all there are."""
     by_lower = {option.lower(): option for option in known}
     close = difflib.get_close_matches(name.lower(), by_lower, n=1)
     listing = f"there are {', '.join(by_lower.values())}"

@@ -134,6 +134,8 @@ class Config:
     dtype : of parameters and fields
     threads : CPU threads; torch's own choice by default
     problem : a named benchmark of `pdes.benchmarks`, or "file.py:function" that returns a `pdes.Problem`
+    exact : conditions that the network satisfies by construction, by their names, or [all] that can be; the others
+        are losses. See `pdes.ExactConditions`
     """
 
     name: str = "run"
@@ -143,6 +145,7 @@ class Config:
     dtype: Literal["float32", "float64"] = "float32"
     threads: int | None = None
     problem: Component | None = None
+    exact: list[str] = field(default_factory=list)
     points: PointsConfig = field(default_factory=PointsConfig)
     data: DataConfig | None = None
     model: Component = field(default_factory=lambda: Component("FNO"))

@@ -13,6 +13,9 @@ from torch import nn
 
 import operators
 from pdes import Axis, Grid
+from pdes.exact_conditions import ExactConditions
+from sciml.assemble import make_problem, with_exact_conditions
+from sciml.config import Component
 from sciml.data import Normalizer, atomic_path
 from sciml.evaluate import write_json
 from sciml.tasks import NormalizedOperator
@@ -23,7 +26,11 @@ def save_model(folder: Path, model: nn.Module, description: Mapping[str, Any]) -
 
     ``description`` says what kind of model it is and what it takes and gives; class, options and dtype are added.
     """
-    network = model.operator if isinstance(model, NormalizedOperator) else model
+    network = model
+    if isinstance(model, NormalizedOperator):
+        network = model.operator
+    elif isinstance(model, ExactConditions):
+        network = model.network
     assert isinstance(network, operators.Model)
     dtype = str(next(model.parameters()).dtype).removeprefix("torch.")
     with atomic_path(folder / "model.safetensors") as temporary:
@@ -58,6 +65,9 @@ def load_model(folder: str | Path) -> tuple[nn.Module, dict[str, Any]]:
                 network, Normalizer(network.in_channels, inputs), Normalizer(network.out_channels, targets)
             )
         model.to(getattr(torch, description["dtype"]))
+        if description.get("exact"):
+            problem = make_problem(Component(**description["problem"]))
+            model = with_exact_conditions(network, problem, description["exact"])
         model.load_state_dict(load_file(folder / "model.safetensors"))
     except (KeyError, AttributeError, TypeError, RuntimeError) as error:
         raise ValueError(

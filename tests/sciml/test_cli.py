@@ -249,6 +249,34 @@ def test_a_users_own_problem(tmp_path, capsys):
     assert "rel_l2 unknown: the problem has no" in capsys.readouterr().out
 
 
+def test_a_benchmark_by_its_name(capsys):
+    overrides = ["--points.interior", "60", "--train.max_seconds", "1", "--output", "out"]
+    assert main(["train", "--benchmark", "heat_1d", *overrides]) == 0
+    assert "heat_1d: relative L2 error" in capsys.readouterr().out
+
+
+def test_a_configuration_or_a_benchmark(pinn, capsys):
+    assert "or --benchmark NAME" in fails(capsys, "train")
+    assert "or --benchmark NAME" in fails(capsys, "train", pinn, "--benchmark", "heat_1d")
+    assert "did you mean 'heat_1d'?" in fails(capsys, "train", "--benchmark", "heat1d")
+
+
+def test_exact_conditions_from_training_to_prediction(pinn, capsys, tmp_path):
+    assert (
+        main(
+            ["train", pinn, "--exact", "[initial, boundary]", "--points.conditions", "{}", "--output", "out"]
+        )
+        == 0
+    )
+    np.save(tmp_path / "points.npy", np.array([[1.0, 0.5], [0.5, 0.0]]))
+    assert main(["predict", "out", "--input", "points.npy", "--out", "fields.npy"]) == 0
+    np.testing.assert_allclose(np.load("fields.npy"), [[0.0], [-1.0]], atol=1e-6)
+    assert main(["evaluate", "out"]) == 0
+    message = fails(capsys, "train", pinn, "--exact", "[boundry]", "--output", "new")
+    assert "exact names the conditions boundry" in message
+    assert not Path("new").exists()
+
+
 def test_list(capsys):
     assert main(["list"]) == 0
     out = capsys.readouterr().out
