@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -20,6 +21,8 @@ from pdes.solvers.chebyshev import ChebyshevSeries
 
 _MOST_STEPS = 30
 _MOST_BYTES = 8 * 2**30
+_DEPENDENT = 1e-13
+"""A column whose part that is independent of the others is below this fraction depends on them."""
 
 Residuals = Callable[[Evaluate], Mapping[str, Tensor]]
 """Residuals by name, (n,) each, of what can be evaluated."""
@@ -31,10 +34,13 @@ def solve_collocation(
     """Solve any problem in a box, steady or in space and time: Chebyshev collocation, Newton's method, float64.
 
     Nothing of the equation is written here. The fields are Chebyshev series; the residuals of the equation at
-    the tensor product of degree + 2 Chebyshev points, and those of the conditions at points that gather at
-    edges alike, are linearised by automatic differentiation. There are more of them than unknowns, so each Newton step is
-    a least-squares solution; every row is divided by its norm, which puts residuals of different orders and units
-    on one footing. Velocity and pressure need no staggering: at these points no pressure mode is invisible.
+    the tensor product of degree + 4 Gauss points, and those of the conditions at points that gather at edges,
+    are linearised by automatic differentiation. There are more of them than unknowns, so each Newton step is
+    a least-squares solution. Velocity and pressure need no staggering: at these points no pressure mode is invisible.
+
+    A residual with derivatives of order k is measured in L2 with the weight Π (1 - x̂²)^(k-1): derivatives of polynomials grow
+    so towards the walls. Without it, singularities that are left at corners spoil the solution everywhere. Each
+    residual is divided by the norm of its linearisation, so that units do not matter.
 
     Parameters
     ----------
@@ -53,7 +59,8 @@ def solve_collocation(
     conditions do not determine the fields, or Newton's method does not converge.
 
     Source: J. P. Boyd, Chebyshev and Fourier Spectral Methods (2001), chapters 3 and 15; least squares for
-    velocity and pressure: P. B. Bochev, M. D. Gunzburger, Least-Squares Finite Element Methods (2009), chapter 8.
+    velocity and pressure: P. B. Bochev, M. D. Gunzburger, Least-Squares Finite Element Methods (2009), chapter 7;
+    the weight: B.-Y. Guo, J. Shen, L.-L. Wang, J. Sci. Comput. 27 (2006) 305.
     """
     system = _System(problem, degree, known)
     series = system.zero
@@ -61,14 +68,12 @@ def solve_collocation(
         residual, jacobian = system.linearise(series)
         if not torch.isfinite(residual).all() or not torch.isfinite(jacobian).all():
             raise FloatingPointError(f"{problem.name}: the residuals at degree {degree} are not finite")
-        scale = jacobian.norm(dim=1).clamp_min(torch.finfo(torch.float64).tiny)
-        try:
-            step = torch.linalg.lstsq(jacobian / scale[:, None], (residual / scale)[:, None]).solution[:, 0]
-        except torch.linalg.LinAlgError:
+        step = _least_squares(jacobian, residual)
+        if step is None:
             raise RuntimeError(
                 f"{problem.name}: its conditions do not determine {', '.join(problem.pde.fields)}; "
                 "add those that are missing, for a pressure an Observation at a point"
-            ) from None
+            )
         coefficients = series.coefficients - step.reshape_as(series.coefficients)
         series = ChebyshevSeries(series.lower, series.upper, coefficients)
         if step.norm() <= rtol * coefficients.norm():
@@ -77,6 +82,17 @@ def solve_collocation(
         f"{problem.name}: Newton's method did not converge in {_MOST_STEPS} steps at degree {degree}; "
         "solve an easier problem, or raise the degree"
     )
+
+
+def _least_squares(matrix: Tensor, right: Tensor) -> Tensor | None:
+    """The x with the least |A x - b|; None where A has dependent columns."""
+    # with b as a last column, the triangular factor holds Qᵀ b and Q is not needed
+    factor = torch.linalg.qr(torch.cat([matrix, right[:, None]], 1), mode="r").R
+    columns = matrix.shape[1]
+    diagonal = factor.diagonal()[:columns].abs()
+    if not diagonal.min() > _DEPENDENT * diagonal.max():
+        return None
+    return torch.linalg.solve_triangular(factor[:columns, :columns], factor[:columns, -1:], upper=True)[:, 0]
 
 
 def _stretched(points: Tensor, domain: Box) -> Tensor:
@@ -99,24 +115,21 @@ class _System:
             raise ValueError(f"degree={degree}: the polynomials must have a degree of at least 2")
         self._problem, self._domain, self._known = problem, domain, known
         sizes = [degree + 1] * len(pde.coords)
-        unknowns = len(pde.fields) * math.prod(sizes)
+        needed = 8 * len(pde.fields) ** 2 * (degree + 4) ** len(sizes) * math.prod(sizes)
+        if needed > _MOST_BYTES:
+            raise ValueError(
+                f"{problem.name} at degree {degree} is a dense system of {needed / 2**30:.0f} GiB; lower the degree"
+            )
         self.zero = ChebyshevSeries(
             domain.lower, domain.upper, torch.zeros(len(pde.fields), *sizes, dtype=torch.float64)
         )
-        angles = math.pi * (torch.arange(degree + 2, dtype=torch.float64) + 0.5) / (degree + 2)
-        axes = [
-            low + (high - low) * (1 - torch.cos(angles)) / 2
-            for low, high in zip(domain.lower, domain.upper, strict=True)
-        ]
-        self._interior = torch.stack([x.flatten() for x in torch.meshgrid(*axes, indexing="ij")], 1)
+        nodes, weights = (torch.from_numpy(v) for v in np.polynomial.legendre.leggauss(degree + 4))
+        scaled = torch.cartesian_prod(*[nodes] * len(sizes)).reshape(-1, len(sizes))
+        low, high = scaled.new_tensor(domain.lower), scaled.new_tensor(domain.upper)
+        self._interior = low + (high - low) * (1 + scaled) / 2
+        self._quadrature = torch.cartesian_prod(*[weights] * len(sizes)).reshape(-1, len(sizes)).prod(1)
+        self._wall_distance = (1 - scaled**2).prod(1)
         self._points = {c.name: self._on_condition(c, degree) for c in problem.conditions}
-        rows = len(self._interior) * len(pde.fields) + sum(map(len, self._points.values()))
-        if 8 * rows * unknowns > _MOST_BYTES:
-            raise ValueError(
-                f"{problem.name} at degree {degree} is a dense system of {8 * rows * unknowns / 2**30:.0f} GiB; "
-                f"lower the degree"
-            )
-
         requested: set[Index] = set()
         for residuals in self._residuals():
             plan = plan_derivatives(pde, residuals, problem.inputs)
@@ -146,11 +159,17 @@ class _System:
     def linearise(self, series: ChebyshevSeries) -> tuple[Tensor, Tensor]:
         """All residuals (m,), and their derivatives by the coefficients (m, fields * polynomials)."""
         values, rows = [], []
-        for residuals in self._residuals():
+        for number, residuals in enumerate(self._residuals()):
             linear = _Linearisation(self._problem, series, self._indices, self._known)
             for residual in residuals(linear.evaluate).values():
-                values.append(residual.detach())
-                rows.append(linear.jacobian(residual))
+                jacobian, order = linear.jacobian(residual)
+                weight = torch.ones_like(residual)
+                if number == 0:
+                    weight = (self._quadrature * self._wall_distance ** max(order - 1, 0)).sqrt()
+                jacobian *= weight[:, None]
+                size = jacobian.norm().clamp_min(torch.finfo(torch.float64).tiny)
+                values.append(weight * residual.detach() / size)
+                rows.append(jacobian.div_(size))
         return torch.cat(values), torch.cat(rows)
 
 
@@ -161,7 +180,7 @@ class _Linearisation:
         self, problem: Problem, series: ChebyshevSeries, indices: tuple[Index, ...], known: Network | None
     ) -> None:
         self._problem, self._series, self._indices, self._known = problem, series, indices, known
-        self._leaves: list[tuple[Tensor, Tensor]] = []
+        self._leaves: list[tuple[int, Tensor, Tensor]] = []
 
     def evaluate(self, points: Tensor) -> tuple[State, Derivative]:
         """The state at ``points`` (n, d); what it depends on is noted, by derivative and field."""
@@ -171,7 +190,7 @@ class _Linearisation:
         for index in self._indices:
             basis = self._series.basis(points, index)
             components[index] = (components[index] + basis @ flat).requires_grad_()
-            self._leaves.append((components[index], basis))
+            self._leaves.append((len(index), components[index], basis))
         fields = components[()].unbind(1)
         values = dict(zip(pde.coords, points.unbind(1), strict=True))
         values |= dict(zip(pde.fields, fields, strict=True))
@@ -194,14 +213,16 @@ class _Linearisation:
             for index in self._indices
         }
 
-    def jacobian(self, residual: Tensor) -> Tensor:
-        """∂r/∂c = Σ ∂r/∂(derivative of a field) ∂(that)/∂c, (n, fields * polynomials)."""
+    def jacobian(self, residual: Tensor) -> tuple[Tensor, int]:
+        """∂r/∂c = Σ ∂r/∂(derivative of a field) ∂(that)/∂c, (n, fields * polynomials), and the highest order in it."""
         gradients = torch.autograd.grad(
-            residual.sum(), [leaf for leaf, _ in self._leaves], retain_graph=True, allow_unused=True
+            residual.sum(), [leaf for _, leaf, _ in self._leaves], retain_graph=True, allow_unused=True
         )
         rows = residual.new_zeros(len(residual), *self._series.coefficients.flatten(1).shape)
-        for gradient, (_, basis) in zip(gradients, self._leaves, strict=True):
+        highest = 0
+        for gradient, (order, _, basis) in zip(gradients, self._leaves, strict=True):
             if gradient is not None:
                 for field in gradient.any(0).nonzero().flatten().tolist():
                     rows[:, field].addcmul_(gradient[:, field, None], basis)
-        return rows.flatten(1)
+                    highest = max(highest, order)
+        return rows.flatten(1), highest
