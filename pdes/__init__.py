@@ -1,6 +1,6 @@
 """What the physics is: equations, domains, conditions, derivatives and reference solvers."""
 
-from pdes.conditions import Condition, Dirichlet, Initial, Neumann, Periodic, Robin
+from pdes.conditions import Condition, Dirichlet, Initial, Neumann, Observation, Periodic, Robin
 from pdes.equations import (
     AllenCahn,
     Burgers,
@@ -46,6 +46,7 @@ __all__ = [
     "KuramotoSivashinsky",
     "NavierStokes",
     "Neumann",
+    "Observation",
     "Periodic",
     "Poisson",
     "Problem",

@@ -186,3 +186,42 @@ class Periodic(Condition):
             value = getattr(state, self.field)
             values.append(d(value, (self.coord,) * self.order) if self.order else value)
         return values[0] - values[1]
+
+
+@dataclass(frozen=True)
+class Observation(Condition):
+    """u = values at given points: measured data, or the one value that fixes the constant of a pressure.
+
+    Parameters
+    ----------
+    points : rows of coordinates, in the order of the domain's
+    values : one a row
+
+    Raises ValueError where the numbers of points and values differ, and for points outside the domain.
+    """
+
+    field: str
+    points: tuple[tuple[float, ...], ...]
+    values: tuple[float, ...]
+    name: str = "observation"
+
+    def check(self, domain: Domain) -> None:
+        widths = {len(row) for row in self.points}
+        if widths != {len(domain.coords)} or len(self.values) != len(self.points):
+            raise ValueError(
+                f"condition {self.name!r}: expected a value for each point of ({', '.join(domain.coords)}), "
+                f"not {len(self.values)} values for {len(self.points)} points"
+            )
+        outside = ~domain.contains(torch.tensor(self.points, dtype=torch.float64))
+        if outside.any():
+            raise ValueError(
+                f"condition {self.name!r}: point {self.points[int(outside.nonzero()[0])]} lies outside the domain"
+            )
+
+    def sample(self, domain: Domain, n: int, generator: torch.Generator, dtype: torch.dtype) -> Tensor:
+        """All its points, whatever ``n``."""
+        return torch.tensor(self.points, dtype=dtype)
+
+    def residual(self, points: Tensor, domain: Domain, evaluate: Evaluate) -> Tensor:
+        state, _ = evaluate(points)
+        return getattr(state, self.field) - points.new_tensor(self.values)

@@ -27,6 +27,7 @@ class Problem:
     reference : the true fields: a function of points (n, d) to (n, k), or values (k, *grid) on the test grid;
         None where none is known
     test_grid : where the error against the reference is measured
+    compared : the fields that the error counts, all by default; not one that is infinite somewhere, for example
     source : where the set-up and the reference come from
 
     Raises
@@ -44,6 +45,7 @@ class Problem:
     inputs: Mapping[str, PointInput] = field(default_factory=dict)
     reference: Callable[[Tensor], Tensor] | Tensor | None = None
     test_grid: Grid | None = None
+    compared: tuple[str, ...] = ()
     source: str = ""
 
     def __post_init__(self) -> None:
@@ -72,6 +74,13 @@ class Problem:
             raise ValueError(
                 f"problem {self.name!r}: the test grid has axes {', '.join(self.test_grid.names)}, expected {', '.join(pde.coords)}"
             )
+
+        unknown = [name for name in self.compared if name not in pde.fields]
+        if unknown:
+            raise ValueError(
+                f"problem {self.name!r}: compared names {', '.join(unknown)}; {equation} has {', '.join(pde.fields)}"
+            )
+        object.__setattr__(self, "compared", self.compared or pde.fields)
 
         if isinstance(self.reference, Tensor):
             expected = (len(pde.fields), *(self.test_grid.shape if self.test_grid else ()))

@@ -171,13 +171,15 @@ class PinnTask(Task):
         self._draw, self._points = state["draw"], dict(state["points"])
 
     def _on_test_grid(self, model: nn.Module) -> tuple[Tensor, Tensor | None]:
-        """Prediction and truth on the test grid, each (fields, *grid) in float64."""
+        """Prediction and truth on the test grid, each (compared fields, *grid) in float64."""
         grid = self.problem.test_grid
         assert grid is not None
         points = torch.stack([x.reshape(-1) for x in grid.mesh(device=self._device)], 1)
         with torch.no_grad():
             prediction = model(points.to(self._dtype)).double()
-        return prediction.T.reshape(-1, *grid.shape), self._truth
+        rows = [self.problem.pde.fields.index(name) for name in self.problem.compared]
+        truth = None if self._truth is None else self._truth[rows]
+        return prediction.T.reshape(-1, *grid.shape)[rows], truth
 
     def validate(self, model: nn.Module) -> dict[str, float]:
         if self.problem.test_grid is None:
@@ -196,7 +198,7 @@ class PinnTask(Task):
             metrics = {"rel_l2": float(relative_l2(prediction[None], truth[None]))}
             metrics["rel_l2_by_field"] = {
                 name: float(relative_l2(p[None, None], q[None, None]))
-                for name, p, q in zip(problem.pde.fields, prediction, truth, strict=True)
+                for name, p, q in zip(problem.compared, prediction, truth, strict=True)
             }
             metrics["max_error"] = float((prediction - truth).abs().max())
             metrics["test_points"] = list(grid.shape)
@@ -212,7 +214,7 @@ class PinnTask(Task):
         grid = self.problem.test_grid
         assert grid is not None
         figures = []
-        for index, name in enumerate(self.problem.pde.fields):
+        for index, name in enumerate(self.problem.compared):
             p, q = prediction[index].cpu().numpy(), None if truth is None else truth[index].cpu().numpy()
             if len(grid) == 2 and grid.names[-1] == "t":
                 x, t = (axis.points().numpy() for axis in grid)

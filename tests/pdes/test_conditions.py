@@ -17,7 +17,7 @@ from pdes import (
     TimeDomain,
     point_state,
 )
-from pdes.conditions import Neumann, Robin, outward_normal
+from pdes.conditions import Neumann, Observation, Robin, outward_normal
 
 DOMAIN = Interval(-1, 1) * TimeDomain(0, 1)
 
@@ -155,3 +155,30 @@ def test_prescribed_values_have_one_value_a_point():
 def test_a_problem_that_does_not_fit_is_named(arguments, message):
     with pytest.raises(ValueError, match=message):
         Problem(**{"name": "p", "pde": Burgers(), "domain": DOMAIN, "conditions": (), **arguments})
+
+
+def test_an_observation_is_its_own_points():
+    points = ((0.25, 0.5), (-0.5, 1.0), (0.0, 0.0))
+    measured = network(torch.tensor(points, dtype=torch.float64))[:, 0]
+    condition = Observation("u", points, tuple(measured.tolist()))
+    values = residual(condition)
+    assert values.shape == (3,)
+    assert float(values.detach().abs().max()) < 1e-15
+    assert float(residual(Observation("u", points[:1], (0.0,))).detach()) == float(measured[0])
+
+
+@pytest.mark.parametrize(
+    ("points", "values", "message"),
+    [
+        (
+            ((0.0, 0.5),),
+            (1.0, 2.0),
+            r"expected a value for each point of \(x, t\), not 2 values for 1 points",
+        ),
+        (((0.0,),), (1.0,), "expected a value for each point"),
+        (((0.0, 0.5), (0.0, 1.5)), (1.0, 2.0), r"point \(0.0, 1.5\) lies outside the domain"),
+    ],
+)
+def test_an_observation_that_does_not_fit(points, values, message):
+    with pytest.raises(ValueError, match=message):
+        Problem("p", Burgers(), DOMAIN, (Observation("u", points, values),))
