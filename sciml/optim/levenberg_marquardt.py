@@ -86,6 +86,8 @@ class LevenbergMarquardt(torch.optim.Optimizer):
             raise ValueError(f"momentum must be from 0 to below 1, not {momentum}")
         if not 0 <= scaling <= 1:
             raise ValueError(f"scaling must be from 0 to 1, not {scaling}")
+        if corrections < 0 or line_search < 0:
+            raise ValueError(f"corrections and line_search count from 0, not {corrections} and {line_search}")
         super().__init__(
             params,
             {
@@ -108,7 +110,7 @@ class LevenbergMarquardt(torch.optim.Optimizer):
         assert jacobian is not None
         if not torch.isfinite(jacobian).all() or not torch.isfinite(residual).all():
             raise FloatingPointError("the residuals or their derivatives are not finite")
-        self._require_memory(*jacobian.shape, jacobian.element_size())
+        self._require_memory(jacobian)
         scale = _scale(jacobian, group["scaling"])
         jacobian /= scale
         system, cost = DampedSystem(jacobian), float(residual @ residual)
@@ -186,8 +188,9 @@ class LevenbergMarquardt(torch.optim.Optimizer):
         last = self.state[group["params"][0]].get("step") if group["momentum"] else None
         return torch.zeros_like(scale) if last is None else group["momentum"] * last * scale
 
-    def _require_memory(self, rows: int, columns: int, item: int) -> None:
-        needed = DampedSystem.bytes(rows, columns, item)
+    def _require_memory(self, jacobian: Tensor) -> None:
+        rows, columns = jacobian.shape
+        needed = DampedSystem.bytes(rows, columns, jacobian.element_size())
         if needed > self.param_groups[0]["memory"]:
             raise ValueError(
                 f"a dense Gauss-Newton step with {rows} residuals and {columns} parameters needs {needed / 2**30:.1f} GiB; "

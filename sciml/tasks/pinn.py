@@ -125,7 +125,7 @@ class PinnTask(Task):
             residuals = self.residuals(model, batch, tapes)
         for name, r in residuals.items():
             scale = len(r) ** -0.5
-            rows = scale * residual_jacobian(r, tapes[name], parameters) if jacobian else None
+            rows = residual_jacobian(r, tapes[name], parameters).mul_(scale) if jacobian else None
             found[name] = (scale * r.detach(), rows)
         return found
 

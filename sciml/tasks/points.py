@@ -96,14 +96,13 @@ class CollocationPoints:
         n = 2**self._doublings * self._interior
         n_adaptive = round(self._adaptive * n) if size is not None else 0
         times = 1 if self._redraw_above is None else 2
-        even = domain.sample(times * (n - n_adaptive), generator, self._dtype)
-        drawn = [even.split(n - n_adaptive)] if n > n_adaptive else []
+        drawn = []
+        if n_even := n - n_adaptive:
+            drawn.append(domain.sample(times * n_even, generator, self._dtype).split(n_even))
         if size is not None and n_adaptive:
             candidates = domain.sample(_CANDIDATES * times * n_adaptive, generator, self._dtype)
             r = size(candidates.to(self._device)).cpu()
-            chosen = torch.multinomial(
-                (r / r.mean() + 1).double(), times * n_adaptive, generator=generator
-            )
+            chosen = torch.multinomial((r / r.mean() + 1).double(), times * n_adaptive, generator=generator)
             drawn.append(candidates[chosen].split(n_adaptive))
         interior, *held_out = (torch.cat(parts) for parts in zip(*drawn, strict=True))
         if held_out:
