@@ -85,6 +85,8 @@ def make_pinn(
     task = PinnTask(
         without_conditions(problem, exact),
         interior=points.interior,
+        grid=problem.collocation_grid(points.grid) if points.grid else None,
+        sobolev_order=points.sobolev_order,
         conditions=points.conditions,
         resample_every=points.resample_every,
         adaptive=points.adaptive,

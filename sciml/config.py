@@ -38,12 +38,16 @@ class PointsConfig:
     conditions : points of each condition, by its name; a condition not named here has 200
     resample_every : draw new points after so many steps; 0 keeps the first ones
     adaptive : share of the interior points drawn where the residual is large (RAD), 0 to 1
+    grid : numbers of points along the coordinates, for a grid in place of ``interior`` points
+    sobolev_order : of the norm of the equation's residuals on a grid; -1 counts fine scales less, 0 is the mean square
     """
 
     interior: int = 4000
     conditions: dict[str, int] = field(default_factory=dict)
     resample_every: int = 0
     adaptive: float = 0.0
+    grid: list[int] = field(default_factory=list)
+    sobolev_order: float = 0.0
 
 
 @dataclass

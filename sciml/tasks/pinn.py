@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pdes import Problem
+from pdes import Grid, Problem, SobolevTransform
 from pdes.conditions import Evaluate
 from pdes.derivatives.jet import Record
 from pdes.derivatives.plan import JetPlan
@@ -31,14 +31,18 @@ class PinnTask(Task):
 
     Parameters
     ----------
-    interior : collocation points of the equation
+    interior : collocation points of the equation, spread evenly
+    grid : the points of the equation in place of these, see `pdes.Problem.collocation_grid`
+    sobolev_order : s of the norm in which the residuals of the equation are measured, Hˢ; it needs a grid unless it is 0.
+        See `pdes.SobolevTransform`
     conditions : points of each condition by its name, `DEFAULT_CONDITION_POINTS` where not given
     resample_every : new points after so many steps; 0 keeps the first ones
     adaptive : share of the interior points drawn with a probability proportional to |r| / mean|r| + 1 of the
         present model (residual-based adaptive distribution; C. Wu et al., arXiv:2207.10289)
     seed, dtype, device : of the points
 
-    Raises ValueError where ``conditions`` names one that the problem does not have.
+    Raises ValueError where ``conditions`` names one that the problem does not have, for ``adaptive`` points beside a
+    ``grid``, and for a ``sobolev_order`` without one.
     """
 
     def __init__(
@@ -46,6 +50,8 @@ class PinnTask(Task):
         problem: Problem,
         *,
         interior: int = 4000,
+        grid: Grid | None = None,
+        sobolev_order: float = 0.0,
         conditions: Mapping[str, int] | None = None,
         resample_every: int = 0,
         adaptive: float = 0.0,
@@ -60,7 +66,15 @@ class PinnTask(Task):
             raise ValueError(
                 f"points.conditions names {', '.join(unknown)}; {problem.name} has {', '.join(names) or 'none'}"
             )
+        if grid is not None and adaptive:
+            raise ValueError(
+                "points.adaptive draws points where points.grid fixes them; leave one of the two out"
+            )
+        if grid is None and sobolev_order:
+            raise ValueError("points.sobolev_order needs points on a grid; set points.grid")
         self.problem = problem
+        self._grid = grid
+        self._sobolev = SobolevTransform(grid, sobolev_order) if grid is not None and sobolev_order else None
         self._interior = interior
         self._counts = {name: counts.get(name, DEFAULT_CONDITION_POINTS) for name in names}
         self._resample_every, self._adaptive, self._seed = resample_every, adaptive, seed
@@ -99,7 +113,10 @@ class PinnTask(Task):
         generator = torch.Generator().manual_seed(self._seed * 1_000_003 + draw)
         domain = self.problem.domain
         n_adaptive = round(self._adaptive * self._interior) if draw else 0
-        interior = domain.sample(self._interior - n_adaptive, generator, self._dtype)
+        if self._grid is None:
+            interior = domain.sample(self._interior - n_adaptive, generator, self._dtype)
+        else:
+            interior = torch.stack([x.reshape(-1) for x in self._grid.mesh(self._dtype)], 1)
         if n_adaptive:
             candidates = domain.sample(_CANDIDATES * n_adaptive, generator, self._dtype).to(self._device)
             residuals = point_residual(self.problem.pde, model, candidates, self.problem.inputs)
@@ -154,12 +171,24 @@ class PinnTask(Task):
         found: dict[str, tuple[Tensor, Tensor | None]] = {}
         for name, r in self.residuals(model, batch, tapes).items():
             scale = len(r) ** -0.5
-            rows = scale * residual_jacobian(r, tapes[name], parameters) if jacobian else None
-            found[name] = (scale * r.detach(), rows)
+            rows = residual_jacobian(r, tapes[name], parameters) if jacobian else None
+            found[name] = (
+                scale * self._measured(name, r.detach()),
+                None if rows is None else scale * self._measured(name, rows),
+            )
         return found
 
     def losses(self, model: nn.Module, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        return {name: r.square().mean() for name, r in self.residuals(model, batch).items()}
+        return {
+            name: self._measured(name, r).square().mean() for name, r in self.residuals(model, batch).items()
+        }
+
+    def _measured(self, name: str, values: Tensor) -> Tensor:
+        """Residuals (n,) or rows of their Jacobian (n, P), transformed so that a mean of squares is the norm asked for."""
+        if self._sobolev is None or name in self._counts:
+            return values
+        on_grid = values.movedim(0, -1).unflatten(-1, self._sobolev.grid.shape)
+        return self._sobolev(on_grid).flatten(-len(self._sobolev.grid)).movedim(-1, 0)
 
     def parameters(self) -> dict[str, nn.Parameter]:
         return self.problem.pde.parameters()
