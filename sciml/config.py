@@ -169,12 +169,6 @@ _Loader.add_implicit_resolver(
 )
 
 
-def _parser() -> ArgumentParser:
-    parser = ArgumentParser(prog="sciml train", exit_on_error=False)
-    parser.add_class_arguments(Config)
-    return parser
-
-
 def load_config(path: str | Path | None = None, overrides: Sequence[str] = ()) -> Config:
     """The configuration of a YAML file with overrides such as ["--train.max_seconds", "90"], their values in YAML.
 
@@ -188,7 +182,8 @@ def load_config(path: str | Path | None = None, overrides: Sequence[str] = ()) -
     """
     if path is not None and not Path(path).is_file():
         raise FileNotFoundError(f"configuration file {path} does not exist")
-    parser = _parser()
+    parser = ArgumentParser(prog="sciml train", exit_on_error=False)
+    parser.add_class_arguments(Config)
     try:
         content = yaml.load(Path(path).read_text(encoding="utf-8"), _Loader) if path is not None else {}
         if not isinstance(content, dict):
