@@ -21,6 +21,7 @@ from pdes.grid import CONVENTIONS, Axis, Grid
 from pdes.pde import PDE, Derivative, State
 from pdes.problem import Problem
 from pdes.residual import grid_residual, point_residual, point_state
+from pdes.sobolev import SobolevTransform
 from pdes.testing import check_pde
 
 __all__ = [
@@ -53,6 +54,7 @@ __all__ = [
     "Rectangle",
     "Robin",
     "Schroedinger",
+    "SobolevTransform",
     "SpaceTime",
     "State",
     "TimeDomain",

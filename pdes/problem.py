@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
-from pdes.conditions import Condition, Evaluate
-from pdes.geometry import Domain
-from pdes.grid import Grid
+from pdes.conditions import Condition, Evaluate, Periodic
+from pdes.geometry import Box, Domain
+from pdes.grid import Axis, Grid
 from pdes.pde import PDE
 from pdes.residual import Network, PointInput, point_state
 
@@ -97,6 +97,24 @@ class Problem:
             return self.reference.to(device=device, dtype=dtype)
         points = torch.stack([x.reshape(-1) for x in self.test_grid.mesh(device=device)], 1)
         return self.reference(points).to(dtype).T.reshape(-1, *self.test_grid.shape)
+
+    def collocation_grid(self, shape: Sequence[int]) -> Grid:
+        """A uniform grid of points inside the domain: half-open along periodic coordinates, else centres of cells.
+
+        Raises ValueError where the domain is no box or ``shape`` has not one number for each coordinate.
+        """
+        domain, coords = self.domain, self.pde.coords
+        if not isinstance(domain, Box):
+            raise ValueError(
+                f"points on a grid need a box; {self.name} is on a {type(domain).__name__}, leave points.grid out"
+            )
+        if len(shape) != len(coords):
+            raise ValueError(f"points.grid is {list(shape)}; give one number for each of {', '.join(coords)}")
+        periodic = {condition.coord for condition in self.conditions if isinstance(condition, Periodic)}
+        return Grid(
+            Axis(name, n, lower, upper, "half-open" if name in periodic else "centres", name in periodic)
+            for name, n, lower, upper in zip(coords, shape, domain.lower, domain.upper, strict=True)
+        )
 
     def evaluate(self, network: Network) -> Evaluate:
         """The function that conditions and residuals use to look at a network."""

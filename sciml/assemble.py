@@ -81,9 +81,10 @@ def make_pinn(
     assert config.problem is not None
     problem = make_problem(config.problem)
     exact = exactly_possible(problem) if config.exact == ["all"] else config.exact
+    grid = problem.collocation_grid(config.points.grid) if config.points.grid else None
     task = PinnTask(
         without_conditions(problem, exact),
-        **vars(config.points),
+        **{**vars(config.points), "grid": grid},
         seed=config.seed,
         dtype=dtype,
         device=device,

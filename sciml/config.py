@@ -41,6 +41,8 @@ class PointsConfig:
     redraw_above : at these steps, draw only where the mean squared residual at points held out is more than so many
         times that at the training points; by default always
     adaptive : share of the interior points drawn where the residual is large (RAD), 0 to 1
+    grid : numbers of points along the coordinates, for a grid in place of ``interior`` points
+    sobolev_order : of the norm of the equation's residuals on a grid; -1 counts fine scales less, 0 is the mean square
     """
 
     interior: int = 4000
@@ -49,6 +51,8 @@ class PointsConfig:
     resample_every: int = 0
     redraw_above: float | None = None
     adaptive: float = 0.0
+    grid: list[int] = field(default_factory=list)
+    sobolev_order: float = 0.0
 
 
 @dataclass
@@ -170,12 +174,6 @@ _Loader.add_implicit_resolver(
 )
 
 
-def _parser() -> ArgumentParser:
-    parser = ArgumentParser(prog="sciml train", exit_on_error=False)
-    parser.add_class_arguments(Config)
-    return parser
-
-
 def load_config(path: str | Path | None = None, overrides: Sequence[str] = ()) -> Config:
     """The configuration of a YAML file with overrides such as ["--train.max_seconds", "90"], their values in YAML.
 
@@ -189,7 +187,8 @@ def load_config(path: str | Path | None = None, overrides: Sequence[str] = ()) -
     """
     if path is not None and not Path(path).is_file():
         raise FileNotFoundError(f"configuration file {path} does not exist")
-    parser = _parser()
+    parser = ArgumentParser(prog="sciml train", exit_on_error=False)
+    parser.add_class_arguments(Config)
     try:
         content = yaml.load(Path(path).read_text(encoding="utf-8"), _Loader) if path is not None else {}
         if not isinstance(content, dict):

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pdes import Problem
+from pdes import Grid, Problem, SobolevTransform
 from pdes.conditions import Evaluate
 from pdes.derivatives.jet import Record
 from pdes.derivatives.plan import JetPlan
@@ -29,23 +29,32 @@ class PinnTask(Task):
 
     Parameters
     ----------
+    grid : points of the equation, see `pdes.Problem.collocation_grid`; by default they are drawn
+    sobolev_order : s of the norm in which the residuals of the equation are measured, Hˢ; it needs a grid unless it is 0.
+        See `pdes.SobolevTransform`
     seed, dtype, device : of the points
     points : further arguments of `CollocationPoints`
 
-    Raises ValueError where the points are for a condition that the problem does not have.
+    Raises ValueError where the points are for a condition that the problem does not have, and for a ``sobolev_order``
+    without a ``grid``.
     """
 
     def __init__(
         self,
         problem: Problem,
         *,
+        grid: Grid | None = None,
+        sobolev_order: float = 0.0,
         seed: int = 0,
         dtype: torch.dtype = torch.float32,
         device: torch.device | str = "cpu",
         **points: Any,
     ) -> None:
+        if grid is None and sobolev_order:
+            raise ValueError("points.sobolev_order needs points on a grid; set points.grid")
         self.problem = problem
-        self._points = CollocationPoints(problem, seed=seed, dtype=dtype, device=device, **points)
+        self._points = CollocationPoints(problem, grid=grid, seed=seed, dtype=dtype, device=device, **points)
+        self._sobolev = SobolevTransform(grid, sobolev_order) if grid is not None and sobolev_order else None
         self._dtype, self._device = dtype, device
         self._truth = problem.truth(device=device)
         self._plans = self._plan_derivatives()
@@ -126,11 +135,23 @@ class PinnTask(Task):
         for name, r in residuals.items():
             scale = len(r) ** -0.5
             rows = residual_jacobian(r, tapes[name], parameters).mul_(scale) if jacobian else None
-            found[name] = (scale * r.detach(), rows)
+            found[name] = (
+                scale * self._measured(name, r.detach()),
+                None if rows is None else self._measured(name, rows),
+            )
         return found
 
     def losses(self, model: nn.Module, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        return {name: r.square().mean() for name, r in self.residuals(model, batch).items()}
+        return {
+            name: self._measured(name, r).square().mean() for name, r in self.residuals(model, batch).items()
+        }
+
+    def _measured(self, name: str, values: Tensor) -> Tensor:
+        """Residuals (n,) or rows of their Jacobian (n, P), transformed so that a mean of squares is the norm asked for."""
+        if self._sobolev is None or any(name == c.name for c in self.problem.conditions):
+            return values
+        on_grid = values.movedim(0, -1).unflatten(-1, self._sobolev.grid.shape)
+        return self._sobolev(on_grid).flatten(-len(self._sobolev.grid)).movedim(-1, 0)
 
     def parameters(self) -> dict[str, nn.Parameter]:
         return self.problem.pde.parameters()

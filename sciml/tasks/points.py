@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pdes import Problem
+from pdes import Grid, Problem
 
 DEFAULT_CONDITION_POINTS = 200
 _CANDIDATES = 4
@@ -29,6 +29,7 @@ class CollocationPoints:
     Parameters
     ----------
     interior : collocation points of the equation
+    grid : these points, in place of ones that are drawn
     interior_max : the number of all points doubles with each draw until the interior would have more than this
     conditions : points of each condition by its name, `DEFAULT_CONDITION_POINTS` where not given
     resample_every : new points after so many steps; 0 keeps the first ones
@@ -37,7 +38,8 @@ class CollocationPoints:
         present model (residual-based adaptive distribution; C. Wu et al., arXiv:2207.10289); the first points are even
     seed, dtype, device : of the points
 
-    Raises ValueError where ``conditions`` names one that the problem does not have.
+    Raises ValueError where ``conditions`` names one that the problem does not have, and where a ``grid`` and options that
+    draw points are given.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class CollocationPoints:
         problem: Problem,
         *,
         interior: int = 4000,
+        grid: Grid | None = None,
         interior_max: int | None = None,
         conditions: Mapping[str, int] | None = None,
         resample_every: int = 0,
@@ -61,7 +64,12 @@ class CollocationPoints:
             raise ValueError(
                 f"points.conditions names {', '.join(unknown)}; {problem.name} has {', '.join(names) or 'none'}"
             )
+        if grid is not None and (adaptive or redraw_above is not None):
+            raise ValueError(
+                "points.adaptive and points.redraw_above draw points where points.grid fixes them; leave these or the grid out"
+            )
         self._problem = problem
+        self._grid = grid
         self._interior, self._interior_max = interior, interior_max or interior
         self._counts = {name: counts.get(name, DEFAULT_CONDITION_POINTS) for name in names}
         self._resample_every, self._redraw_above = resample_every, redraw_above
@@ -97,7 +105,9 @@ class CollocationPoints:
         n_adaptive = round(self._adaptive * n) if size is not None else 0
         times = 1 if self._redraw_above is None else 2
         drawn = []
-        if n_even := n - n_adaptive:
+        if self._grid is not None:
+            drawn.append((torch.stack([x.reshape(-1) for x in self._grid.mesh(self._dtype)], 1),))
+        elif n_even := n - n_adaptive:
             drawn.append(domain.sample(times * n_even, generator, self._dtype).split(n_even))
         if size is not None and n_adaptive:
             candidates = domain.sample(_CANDIDATES * times * n_adaptive, generator, self._dtype)

@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from operators import FourierSeries
+from pdes import Axis, Grid
 from pdes.benchmarks import poisson_1d
-from sciml.optim import WeightedSum, conditioning, precondition
+from sciml.optim import Conditioning, WeightedSum, conditioning, precondition
 from sciml.tasks import PinnTask
 
 pytestmark = [pytest.mark.bench]
@@ -99,3 +100,31 @@ def test_no_weight_of_the_boundary_replaces_preconditioning():
         steps, error = descend(series(modes), weights[best])
         print(f"K = {modes:2d}: {numbers[best]:.3g} at {weights[best]:.2g}, {steps} steps to {error:.0e}")
         assert min(numbers) > 0.99 * modes**4
+    print(f"with k^-2, at weight 1, K = 64: {spectrum(series(64, order=2), 1.0).condition_number:.3g}")
+
+
+def test_sobolev_norms():
+    """With the equation measured in H^-2 its part of A has κ -> 4 at any K; the boundary, measured as before, adds a growth."""
+    domain = poisson_1d().domain
+    grid = Grid([Axis("x", 256, domain.lower[0], domain.upper[0], periodic=True)])
+    print(
+        f"\nκ with the equation in Hˢ, weight of the boundary {WEIGHT} (and of the equation alone, on its range)"
+    )
+    for modes in MODES:
+        model, cells = series(modes), []
+        for order in (0.0, -1.0, -2.0):
+            task = PinnTask(
+                poisson_1d(),
+                grid=grid,
+                sobolev_order=order,
+                conditions={"u_boundary": 2},
+                dtype=torch.float64,
+            )
+            parts = task.least_squares(model, task.batch(0, model), [*model.parameters()], jacobian=True)
+            rows, boundary = (part[1] for part in parts.values())
+            number = Conditioning.of(torch.cat([rows, WEIGHT**0.5 * boundary])).condition_number
+            alone = Conditioning.of(rows, cutoff=1e-20).range_condition_number
+            expected = modes**4 * ((1 + modes**2) / 2) ** order
+            assert alone == pytest.approx(expected, rel=1e-6)
+            cells.append(f"s = {order:.0f}: {number:.3g} ({alone:.3g})")
+        print(f"K = {modes:2d}  " + "; ".join(cells))

@@ -10,6 +10,7 @@ CASES = {
     "01_pinn": {"steps": 25, "at_most": 0.02},
     "02_operator": {"samples": 40, "epochs": 20, "at_most": 0.4},
     "03_superresolution": {"epochs": 3, "ratio_at_most": 1.1},
+    "06_conditioning": {"harmonics": 8},
 }
 
 
@@ -19,7 +20,8 @@ def test_script(name, tmp_path):
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     assert module.main(**CASES[name], output=str(tmp_path / "run")) > 0
-    assert (tmp_path / "run" / "report.html").is_file()
+    written = {path.name for path in (tmp_path / "run").iterdir()}
+    assert written & {"report.html", "spectrum.png"}
 
 
 def test_every_script_is_run_and_short():

@@ -261,6 +261,15 @@ def test_a_configuration_or_a_benchmark(pinn, capsys):
     assert "did you mean 'heat_1d'?" in fails(capsys, "train", "--benchmark", "heat1d")
 
 
+def test_residuals_in_a_sobolev_norm(pinn, capsys):
+    options = ["--points.sobolev_order", "-1", "--points.adaptive", "0"]
+    assert main(["train", pinn, *options, "--points.grid", "[8, 6]", "--output", "out"]) == 0
+    assert "set points.grid" in fails(capsys, "train", pinn, *options, "--output", "new")
+    assert "axis 'x' has 1 point(s)" in fails(
+        capsys, "train", pinn, "--points.grid", "[1, 6]", "--output", "new"
+    )
+
+
 def test_exact_conditions_from_training_to_prediction(pinn, capsys, tmp_path):
     assert (
         main(

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from operators import MLP, FourierSeries
-from pdes import Dirichlet, Heat, Initial, Interval, Problem, TimeDomain
+from pdes import Axis, Dirichlet, Grid, Heat, Initial, Interval, Problem, TimeDomain
 from pdes.benchmarks import burgers_shock, poisson_1d
 from sciml.optim import Conditioning, conditioning, precondition
 from sciml.tasks import PinnTask
@@ -48,6 +48,21 @@ def test_the_rescaled_number_does_not_grow(order):
     ]
     growth = [math.log2(b / a) for a, b in itertools.pairwise(numbers)]
     assert growth == pytest.approx([4, 4] if order == 0 else [0, 0], abs=0.05)
+
+
+@pytest.mark.parametrize("order", [0.0, -1.0, -2.0])
+def test_a_sobolev_norm_preconditions_the_equation(order):
+    """In Hˢ the part of the equation is diagonal with k⁴ (1 + k²)^s / 2."""
+    problem, k = poisson_1d(), torch.arange(1.0, 11, dtype=torch.float64)
+    (lower,), (upper,) = problem.domain.lower, problem.domain.upper
+    grid = Grid([Axis("x", 64, lower, upper, periodic=True)])
+    task = PinnTask(problem, grid=grid, sobolev_order=order, dtype=torch.float64)
+    model = series(10)
+    parts = task.least_squares(model, task.batch(0, model), list(model.parameters()), jacobian=True)
+    found = Conditioning.of(parts["poisson"][1])
+    expected = (k**4 * (1 + k**2) ** order / 2).repeat(2)
+    torch.testing.assert_close(found.diagonal[1:], expected)
+    torch.testing.assert_close(found.eigenvalues[:-1], expected.sort(descending=True).values)
 
 
 def test_preconditioning_makes_the_diagonal_one_and_keeps_the_function():

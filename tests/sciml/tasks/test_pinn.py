@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from operators import MLP
-from pdes import Dirichlet, Heat, Initial, Interval, Problem, TimeDomain
+from pdes import Dirichlet, Heat, Initial, Interval, Periodic, Problem, SobolevTransform, TimeDomain
 from pdes.benchmarks import burgers_shock
 from pdes.benchmarks.burgers_shock import cole_hopf
 from sciml.optim import WeightedSum
@@ -112,3 +112,66 @@ def test_unknown_conditions_are_named():
         ValueError, match=r"points\.conditions names walls; burgers_shock has boundary, initial"
     ):
         task(conditions={"walls": 3})
+
+
+def on_grid(order=0.0, shape=(6, 5)):
+    problem = burgers_shock()
+    grid = problem.collocation_grid(shape)
+    return PinnTask(problem, grid=grid, sobolev_order=order, dtype=torch.float64)
+
+
+def test_points_on_a_grid():
+    t = on_grid()
+    points = t.batch(0, network())["interior"]
+    assert points.shape == (30, 2)
+    assert points[:6, 0].tolist() == pytest.approx([-5 / 6] * 5 + [-0.5])
+    assert points[:6, 1].tolist() == pytest.approx([0.1, 0.3, 0.5, 0.7, 0.9, 0.1])
+
+
+def test_periodic_coordinates_have_half_open_points():
+    problem = Problem("ring", Heat(1.0), Interval(0, 1) * TimeDomain(0, 1), (Periodic("u"), Initial("u")))
+    grid = problem.collocation_grid([8, 4])
+    assert [(axis.convention, axis.periodic) for axis in grid] == [("half-open", True), ("centres", False)]
+
+
+def test_order_zero_is_the_mean_square():
+    model = network()
+    plain, same = on_grid(), on_grid(order=1e-300)
+    for name, loss in plain.losses(model, plain.batch(0, model)).items():
+        torch.testing.assert_close(same.losses(model, same.batch(0, model))[name], loss)
+
+
+def test_a_negative_order_measures_the_equation_and_leaves_the_conditions():
+    model = network()
+    plain, weak = on_grid(), on_grid(order=-1.0)
+    before = plain.losses(model, plain.batch(0, model))
+    after = weak.losses(model, weak.batch(0, model))
+    residual = weak.residuals(model, weak.batch(0, model))["momentum"].reshape(6, 5)
+    grid = burgers_shock().collocation_grid([6, 5])
+    torch.testing.assert_close(after["momentum"], SobolevTransform(grid, -1)(residual).square().mean())
+    assert after["momentum"] < before["momentum"]
+    assert torch.equal(after["initial"], before["initial"])
+
+
+def test_least_squares_in_a_sobolev_norm():
+    """The square sum of the transformed residuals is the loss, and their Jacobian gives its gradient."""
+    model = network()
+    weak, parameters = on_grid(order=-1.0), list(model.parameters())
+    batch = weak.batch(0, model)
+    losses, parts = weak.losses(model, batch), weak.least_squares(model, batch, parameters, jacobian=True)
+    for name, (r, rows) in parts.items():
+        torch.testing.assert_close(r @ r, losses[name].detach())
+        gradients = torch.autograd.grad(
+            losses[name], parameters, retain_graph=True, allow_unused=True, materialize_grads=True
+        )
+        expected = torch.cat([g.reshape(-1) for g in gradients])
+        torch.testing.assert_close(2 * r @ rows, expected, rtol=1e-9, atol=1e-12)
+
+
+def test_a_grid_that_does_not_fit():
+    with pytest.raises(ValueError, match=r"points\.grid is \[8\]; give one number for each of x, t"):
+        on_grid(shape=[8])
+    with pytest.raises(ValueError, match=r"points\.sobolev_order needs points on a grid"):
+        task(sobolev_order=-1.0)
+    with pytest.raises(ValueError, match=r"points\.adaptive and points\.redraw_above draw points where points\.grid fixes them"):
+        task(grid=burgers_shock().collocation_grid([8, 8]), adaptive=0.5)
