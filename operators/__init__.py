@@ -1,10 +1,17 @@
 """What is learned: neural operators between fields on grids, and networks of coordinates."""
 
+from operators.coordinate_network import CoordinateNetwork
+from operators.coordinate_testing import check_coordinate_network
 from operators.fno import FNO
+from operators.fourier_features import FourierFeatures, FourierMLP
+from operators.fourier_series import FourierSeries
 from operators.mlp import MLP
+from operators.modified_mlp import ModifiedMLP
 from operators.neuralop import NeuralopOperator
-from operators.operator import CONVENTIONS, CoordinateNetwork, Model, Operator, unit_points
+from operators.operator import CONVENTIONS, Model, Operator, unit_points
+from operators.piratenet import PirateNet
 from operators.pointwise import Pointwise, PointwiseMLP
+from operators.siren import SIREN
 from operators.spectral import SpectralConv
 from operators.testing import check_operator
 
@@ -12,13 +19,20 @@ __all__ = [
     "CONVENTIONS",
     "FNO",
     "MLP",
+    "SIREN",
     "CoordinateNetwork",
+    "FourierFeatures",
+    "FourierMLP",
+    "FourierSeries",
     "Model",
+    "ModifiedMLP",
     "NeuralopOperator",
     "Operator",
+    "PirateNet",
     "Pointwise",
     "PointwiseMLP",
     "SpectralConv",
+    "check_coordinate_network",
     "check_operator",
     "unit_points",
 ]

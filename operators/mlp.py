@@ -3,39 +3,40 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from typing import Any, Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from operators.operator import CoordinateNetwork
+from operators.coordinate_network import CoordinateNetwork
+from operators.dense import GlorotLinear, activation_named, require_size
 
-ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
-    "tanh": torch.tanh,
-    "silu": F.silu,
-    "gelu": F.gelu,
-    "sin": torch.sin,
-}
+_SLOPES = ("none", "layer", "neuron")
 
 
 class MLP(CoordinateNetwork):
     """Fully connected network of points, (n, in_features) -> (n, out_features).
 
-    z₀ = scaled coordinates,  zₗ = σ(Wₗ zₗ₋₁ + bₗ) for l = 1 ... depth,  u = W z_depth + b
+    z₀ = scaled coordinates,  zₗ = σ(n aₗ ⊙ (Wₗ zₗ₋₁ + bₗ)) for l = 1 ... depth,  u = W z_depth + b
 
-    Weights start from Glorot's normal distribution and biases from zero.
+    Weights start from Glorot's normal distribution and biases from zero. The slopes n a are 1, or with ``adaptive``
+    they start there and are trained.
 
     Parameters
     ----------
-    in_features, out_features
-        Number of coordinates and of fields.
     width, depth
         Size and number of the hidden layers.
     activation
-        "tanh", "silu", "gelu" or "sin"; all are smooth, as derivatives of the network are taken.
-    lower, upper
-        Bounds of the coordinates, see `CoordinateNetwork`.
+        "tanh", "silu", "gelu" or "sin".
+    adaptive
+        "none"; one slope a for each "layer", or for each "neuron".
+    slope_scale
+        n, with a = 1/n at the start: the larger, the faster slopes move for a given learning rate.
+    in_features, out_features, others
+        See `CoordinateNetwork`.
+
+    Source of the slopes: A. D. Jagtap, K. Kawaguchi, G. E. Karniadakis, Proc. R. Soc. A 476 (2020) 20200334, without
+    the recovery term in the loss.
     """
 
     def __init__(
@@ -46,24 +47,28 @@ class MLP(CoordinateNetwork):
         width: int = 64,
         depth: int = 4,
         activation: str = "tanh",
-        lower: Sequence[float] | None = None,
-        upper: Sequence[float] | None = None,
+        adaptive: Literal["none", "layer", "neuron"] = "none",
+        slope_scale: float = 10.0,
+        **others: Any,
     ) -> None:
-        super().__init__(in_features, out_features, lower=lower, upper=upper)
-        if activation not in ACTIVATIONS:
-            raise ValueError(f"unknown activation {activation!r}; choose one of {', '.join(ACTIVATIONS)}")
-        if width < 1 or depth < 1:
-            raise ValueError(f"width ({width}) and depth ({depth}) must be at least 1")
-        self.activation = ACTIVATIONS[activation]
-        sizes = [in_features, *[width] * depth, out_features]
-        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in itertools.pairwise(sizes))
-        for layer in self.layers:
-            assert isinstance(layer, nn.Linear)
-            nn.init.xavier_normal_(layer.weight)
-            nn.init.zeros_(layer.bias)
+        super().__init__(in_features, out_features, **others)
+        require_size(width, depth)
+        if adaptive not in _SLOPES:
+            raise ValueError(f"unknown adaptive {adaptive!r}; choose one of {', '.join(_SLOPES)}")
+        if not slope_scale > 0:
+            raise ValueError(f"slope_scale ({slope_scale}) must be positive")
+        self.activation = activation_named(activation)
+        self.width, self.slope_scale = width, slope_scale
+        sizes = [len(self.feature_axes), *[width] * depth, out_features]
+        self.layers = nn.ModuleList(GlorotLinear(a, b) for a, b in itertools.pairwise(sizes))
+        shape = (width,) if adaptive == "neuron" else ()
+        self.slopes = nn.ParameterList(
+            torch.full(shape, 1 / slope_scale) for _ in range(depth if adaptive != "none" else 0)
+        )
 
     def network(self, z: Tensor) -> Tensor:
         *hidden, last = self.layers
-        for layer in hidden:
-            z = self.activation(layer(z))
+        for layer, slope in itertools.zip_longest(hidden, self.slopes):
+            z = layer(z)
+            z = self.activation(z if slope is None else self.slope_scale * slope * z)
         return last(z)

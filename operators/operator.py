@@ -39,7 +39,8 @@ class Model(nn.Module, ABC):
     """A module that records its constructor arguments in ``options``.
 
     Subclasses take named arguments that JSON can hold (numbers, strings, lists, dictionaries); tensors and
-    tuples are recorded as lists.
+    tuples are recorded as lists. A constructor that takes ``**others`` and hands them to its base class has the
+    base's keyword arguments as its own, in ``inspect.signature`` and in ``options``.
     """
 
     options: dict[str, Any]
@@ -49,7 +50,7 @@ class Model(nn.Module, ABC):
         if "__init__" not in cls.__dict__:
             return
         init = cls.__init__
-        signature = inspect.signature(init)
+        signature = _full_signature(cls)
 
         @functools.wraps(init)
         def recording(self: Model, *args: Any, **named: Any) -> None:
@@ -61,7 +62,21 @@ class Model(nn.Module, ABC):
                 self.options = json.loads(json.dumps(given, default=lambda value: value.tolist()))
             init(self, *args, **named)
 
+        recording.__signature__ = signature  # type: ignore[attr-defined]
         cls.__init__ = recording  # type: ignore[assignment]
+
+
+def _full_signature(cls: type) -> inspect.Signature:
+    """The constructor's signature with the keyword arguments of the base class in place of ``**others``."""
+    signature = inspect.signature(cls.__init__)  # type: ignore[misc]
+    own = [p for p in signature.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
+    if len(own) == len(signature.parameters):
+        return signature
+    base = inspect.signature(cls.__mro__[1].__init__).parameters.values()  # type: ignore[misc]
+    inherited = [
+        p for p in base if p.kind is inspect.Parameter.KEYWORD_ONLY and p.name not in signature.parameters
+    ]
+    return signature.replace(parameters=[*own, *inherited])
 
 
 class Operator(Model):
@@ -197,50 +212,3 @@ class Operator(Model):
                 f"coords of axis {axis} ({n} points from {float(given[0]):g} to {float(given[-1]):g}) are no uniform grid "
                 f"on the model's domain [{lower:g}, {upper:g}]; resample the fields onto its {wanted!r} points"
             )
-
-
-class CoordinateNetwork(Model):
-    """A function of points, (n, in_features) -> (n, out_features): the unknown of a PINN.
-
-    A subclass implements `network`, which sees each coordinate scaled from [lower, upper] to [-1, 1]; both
-    bounds are buffers, shape (in_features,), that are saved with the weights. Without bounds the
-    coordinates enter as they are.
-    """
-
-    lower: Tensor
-    upper: Tensor
-
-    def __init__(
-        self,
-        in_features: int,
-        out_features: int,
-        *,
-        lower: Sequence[float] | None = None,
-        upper: Sequence[float] | None = None,
-    ) -> None:
-        super().__init__()
-        self.in_features, self.out_features = in_features, out_features
-        for name, given, default in (("lower", lower, -1.0), ("upper", upper, 1.0)):
-            values = [default] * in_features if given is None else given
-            bound = torch.as_tensor(values, dtype=torch.get_default_dtype())
-            if bound.shape != (in_features,):
-                raise ValueError(
-                    f"{name} has {bound.numel()} entries but the network has {in_features} coordinates"
-                )
-            self.register_buffer(name, bound)
-        if not bool((self.upper > self.lower).all()):
-            raise ValueError(
-                f"upper {self.upper.tolist()} must exceed lower {self.lower.tolist()} in each coordinate"
-            )
-
-    def forward(self, points: Tensor) -> Tensor:
-        """Values at ``points``, shape (n, in_features), in the units of ``lower`` and ``upper``."""
-        if points.shape[-1] != self.in_features:
-            raise ValueError(
-                f"points have {points.shape[-1]} coordinates but the network takes {self.in_features}"
-            )
-        return self.network((2 * points - (self.lower + self.upper)) / (self.upper - self.lower))
-
-    @abstractmethod
-    def network(self, z: Tensor) -> Tensor:
-        """The function of scaled coordinates z in [-1, 1], shape (n, in_features)."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from operators.operator import CONVENTIONS, Operator, unit_points
+from operators.operator import CONVENTIONS, Model, Operator, unit_points
 
 Make = Callable[[], Operator]
 
@@ -67,7 +67,7 @@ def check_shape(model: Operator, batch: int, size: Sequence[int]) -> None:
     assert y.isfinite().all(), f"output is not finite at {tuple(size)}"
 
 
-def check_gradients(model: Operator, x: Tensor) -> None:
+def check_gradients(model: Model, x: Tensor) -> None:
     """The output depends on every parameter and on the input."""
     x = x.clone().requires_grad_()
     model.zero_grad()
@@ -80,7 +80,7 @@ def check_gradients(model: Operator, x: Tensor) -> None:
     model.zero_grad()
 
 
-def check_dtypes(model: Operator, x: Tensor, dtypes: Sequence[torch.dtype]) -> None:
+def check_dtypes(model: Model, x: Tensor, dtypes: Sequence[torch.dtype]) -> None:
     """The output has the type of the weights, and its values hardly depend on that."""
     reference = model(x).double()
     for dtype in dtypes:
@@ -88,10 +88,10 @@ def check_dtypes(model: Operator, x: Tensor, dtypes: Sequence[torch.dtype]) -> N
         copy.load_state_dict(model.state_dict())
         y = copy.to(dtype)(x.to(dtype))
         assert y.dtype == dtype, f"output is {y.dtype} for weights and input of {dtype}"
-        _assert_close(y.double(), reference, 1e-4, f"output in {dtype} differs from that in {x.dtype}")
+        assert_close(y.double(), reference, 1e-4, f"output in {dtype} differs from that in {x.dtype}")
 
 
-def check_rebuild(model: Operator, x: Tensor) -> None:
+def check_rebuild(model: Model, x: Tensor) -> None:
     """Options that went through JSON, and tensors alone as weights, give the same model again."""
     weights = model.state_dict()
     for name, value in weights.items():
@@ -104,7 +104,7 @@ def check_rebuild(model: Operator, x: Tensor) -> None:
 def check_batch_independence(model: Operator, x: Tensor) -> None:
     """Each sample's output is the one it has on its own."""
     alone = torch.cat([model(sample[None]) for sample in x])
-    _assert_close(model(x), alone, 1e-5, "the output of a sample depends on the others in its batch")
+    assert_close(model(x), alone, 1e-5, "the output of a sample depends on the others in its batch")
 
 
 def check_coordinates(model: Operator, x: Tensor) -> None:
@@ -133,7 +133,7 @@ def check_translation(model: Operator, x: Tensor) -> None:
     """Shifting a periodic input by whole points shifts the output."""
     for dim in range(2, x.ndim):
         shifted = model(x.roll(1, dim))
-        _assert_close(shifted, model(x).roll(1, dim), 1e-4, f"not equivariant to shifts along axis {dim - 2}")
+        assert_close(shifted, model(x).roll(1, dim), 1e-4, f"not equivariant to shifts along axis {dim - 2}")
 
 
 def _fields(model: Operator, batch: int, size: Sequence[int]) -> Tensor:
@@ -141,6 +141,6 @@ def _fields(model: Operator, batch: int, size: Sequence[int]) -> Tensor:
     return torch.randn(batch, model.in_channels, *size, generator=generator)
 
 
-def _assert_close(actual: Tensor, expected: Tensor, tolerance: float, message: str) -> None:
+def assert_close(actual: Tensor, expected: Tensor, tolerance: float, message: str) -> None:
     error = float(((actual - expected).norm() / expected.norm()).detach())
     assert error <= tolerance, f"{message} (relative {error:.1e})"

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from pdes.derivatives import Autograd, GridDerivatives
 from pdes.derivatives.grid import Method
-from pdes.derivatives.jet import Jet, LinearRecord
+from pdes.derivatives.jet import Jet, Record
 from pdes.derivatives.plan import JetDerivatives, JetPlan, Recorder, make_plan
 from pdes.grid import Grid
 from pdes.pde import PDE, Derivative, State
@@ -42,12 +42,12 @@ def point_state(
     points: Tensor,
     inputs: Mapping[str, PointInput] | None = None,
     plan: JetPlan | None = None,
-    tape: list[LinearRecord] | None = None,
+    tape: list[Record] | None = None,
 ) -> tuple[State, Derivative]:
     """The state of a network at ``points`` (n, d), and the ``d`` that differentiates it.
 
     With a ``plan`` that has indices, one forward pass of jets gives all derivatives; otherwise they are taken by
-    automatic differentiation as they are asked for. Jets note the linear layers of the network on a ``tape``.
+    automatic differentiation as they are asked for. Jets note on a ``tape`` where parameters enter them.
 
     Raises ValueError where the network's output is not (n, number of fields), an input is missing, or an
     input function does not depend on the points differentiably (its derivative would silently be zero).

@@ -125,14 +125,16 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _train(arguments: argparse.Namespace) -> None:
-    named = [str(benchmark_config(arguments.benchmark))] if arguments.benchmark else []
-    # the file is no argument of the parser, which would take the value of an override for it
-    given = [text for text in arguments.overrides[:1] if not text.startswith("--")]
-    if len(named + given) != 1:
+    overrides = arguments.overrides
+    files = [benchmark_config(arguments.benchmark)] if arguments.benchmark else []
+    # a file is no argument of the parser, which would take the value of an override for one
+    if overrides and not overrides[0].startswith("--"):
+        files, overrides = [*files, Path(overrides[0])], overrides[1:]
+    if len(files) != 1:
         raise ValueError(
             "give either a configuration file, before its options, or --benchmark NAME (sciml list benchmarks)"
         )
-    config = load_config(*named, *given, arguments.overrides[len(given) :])
+    config = load_config(files[0], overrides)
     report, table = train(config, overwrite=arguments.overwrite, resume=arguments.resume)
     _print_outcome(report, table, config.folder)
 

@@ -9,7 +9,7 @@ from pdes.benchmarks.klein_gordon import klein_gordon
 from pdes.benchmarks.kovasznay import kovasznay
 from pdes.benchmarks.kuramoto_sivashinsky import kuramoto_sivashinsky
 from pdes.benchmarks.lid_driven_cavity import lid_driven_cavity
-from pdes.benchmarks.poisson import poisson_2d, poisson_3d, poisson_5d
+from pdes.benchmarks.poisson import poisson_1d, poisson_2d, poisson_3d, poisson_5d
 from pdes.benchmarks.schroedinger import schroedinger
 from pdes.benchmarks.wave import wave_1d
 
@@ -24,6 +24,7 @@ __all__ = [
     "kovasznay",
     "kuramoto_sivashinsky",
     "lid_driven_cavity",
+    "poisson_1d",
     "poisson_2d",
     "poisson_3d",
     "poisson_5d",

@@ -1,4 +1,4 @@
-"""Poisson problems with manufactured solutions in two, three and five dimensions."""
+"""Poisson problems with manufactured solutions in one, two, three and five dimensions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from pdes.benchmarks.exact import Solution, boundary_values
 from pdes.equations import Poisson
-from pdes.geometry import Box
+from pdes.geometry import Box, Interval
 from pdes.grid import Axis, Grid
 from pdes.problem import Problem
 
@@ -36,6 +36,33 @@ def _manufactured(dimensions: int, solution: Solution, eigenvalue: float, n: int
         reference=solution,
         test_grid=Grid(Axis(x, n, 0.0, 1.0, "vertices") for x in pde.coords),
         source=f"exact (manufactured); {source}",
+    )
+
+
+def poisson_1d() -> Problem:
+    """-u'' = cos x + sin x + 2 sin 2x on [-π, π] with u = 0 at both ends; u = (1 + cos x)(1 + sin x).
+
+    The boundary alone says what the constant part of u is, which the conditioning of a trigonometric series shows.
+
+    Source: the set-up of T. De Ryck et al., arXiv:2310.05801, section 3.2, with another right side.
+    """
+
+    def solution(points: Tensor) -> Tensor:
+        return (1 + torch.cos(points)) * (1 + torch.sin(points))
+
+    def source(points: Tensor) -> Tensor:
+        x = points[:, 0]
+        return torch.cos(x) + torch.sin(x) + 2 * torch.sin(2 * x)
+
+    return Problem(
+        name="poisson_1d",
+        pde=Poisson(1),
+        domain=Interval(-math.pi, math.pi),
+        conditions=boundary_values(solution),
+        inputs={"f": source},
+        reference=solution,
+        test_grid=Grid([Axis("x", 201, -math.pi, math.pi, "vertices")]),
+        source="exact (manufactured); set-up of De Ryck et al. 2023",
     )
 
 

@@ -29,25 +29,42 @@ class LinearRecord(NamedTuple):
     output: Tensor
 
 
+class ProductRecord(NamedTuple):
+    """The elementwise product of a jet and a trained factor."""
+
+    factor: Tensor
+    input: Tensor
+    output: Tensor
+
+
+class SumRecord(NamedTuple):
+    """A trained term added to the values of a jet; ``output`` are the values, (1, ...)."""
+
+    term: Tensor
+    output: Tensor
+
+
+Record = LinearRecord | ProductRecord | SumRecord
+"""Where a tensor that is trained, or computed from such, enters a jet."""
+
+
 class Jet:
     """Values and derivatives, stacked: ``data[k]`` is the derivative ``indices[k]``, and ``indices[0]`` is ().
 
     Torch functions take jets in place of tensors (`__torch_function__`), so a network needs no change: linear
     maps act on all derivatives at once, products follow Leibniz's rule and activations Faà di Bruno's.
 
-    A ``tape`` notes every linear layer that the jet goes through.
+    A ``tape`` notes every place where a tensor that requires gradients enters the jet.
 
     Raises UnsupportedError, from the function that is not known.
     """
 
-    def __init__(
-        self, indices: Sequence[Index], data: Tensor, tape: list[LinearRecord] | None = None
-    ) -> None:
+    def __init__(self, indices: Sequence[Index], data: Tensor, tape: list[Record] | None = None) -> None:
         self.indices, self.data, self.tape = tuple(indices), data, tape
 
     @classmethod
     def of_coordinates(
-        cls, points: Tensor, indices: Sequence[Index], tape: list[LinearRecord] | None = None
+        cls, points: Tensor, indices: Sequence[Index], tape: list[Record] | None = None
     ) -> Jet:
         """The coordinates themselves: points (n, d), first derivatives 1 or 0, higher ones 0."""
         data = points.new_zeros(len(indices), *points.shape)
@@ -104,7 +121,12 @@ class Jet:
     def __truediv__(self, other: Any) -> Jet:
         if isinstance(other, Jet):
             raise UnsupportedError("division by an expression of the coordinates")
-        return self.with_data(self.data / other)
+        return _multiply(self, 1 / other)
+
+    def note(self, record: Record, *trained: Any) -> None:
+        """Put ``record`` on the tape if one of the ``trained`` requires gradients."""
+        if self.tape is not None and any(isinstance(t, Tensor) and t.requires_grad for t in trained):
+            self.tape.append(record)
 
 
 def _add(a: Any, b: Any) -> Jet:
@@ -112,13 +134,16 @@ def _add(a: Any, b: Any) -> Jet:
         return a.with_data(a.data + b.data)
     jet, constant = (a, b) if isinstance(a, Jet) else (b, a)
     value = jet.data[:1] + constant
+    jet.note(SumRecord(constant, value), constant)
     return jet.with_data(torch.cat([value, jet.data[1:].expand(-1, *value.shape[1:])]))
 
 
 def _multiply(a: Any, b: Any) -> Jet:
     if not (isinstance(a, Jet) and isinstance(b, Jet)):
         jet, factor = (a, b) if isinstance(a, Jet) else (b, a)
-        return jet.with_data(jet.data * factor)
+        out = jet.data * factor
+        jet.note(ProductRecord(factor, jet.data, out), factor)
+        return jet.with_data(out)
     place = {index: k for k, index in enumerate(a.indices)}
     parts = []
     for index in a.indices:
@@ -206,8 +231,7 @@ def _products(indices: tuple[Index, ...]) -> tuple[tuple[int, int, tuple[int, ..
 
 def _linear(x: Jet, weight: Tensor, bias: Tensor | None = None) -> Jet:
     out = _Linear.apply(x.data, weight, bias)
-    if x.tape is not None:
-        x.tape.append(LinearRecord(weight, bias, x.data, out))
+    x.note(LinearRecord(weight, bias, x.data, out), weight, bias)
     return x.with_data(out)
 
 

@@ -1,6 +1,7 @@
 """Loss balancers and what they need. A new balancer is a file and its line here."""
 
 from sciml.optim.balancer import Balancer, WeightedSum
+from sciml.optim.condition_number import Conditioning, conditioning, precondition
 from sciml.optim.config import ConFIG, config_direction
 from sciml.optim.dwa import DWA
 from sciml.optim.levenberg_marquardt import LevenbergMarquardt
@@ -19,6 +20,7 @@ __all__ = [
     "NTK",
     "Balancer",
     "ConFIG",
+    "Conditioning",
     "LevenbergMarquardt",
     "MomentumConFIG",
     "MultiAdam",
@@ -26,6 +28,8 @@ __all__ = [
     "SelfAdaptive",
     "TorchJD",
     "WeightedSum",
+    "conditioning",
     "config_direction",
     "learning_rate_factor",
+    "precondition",
 ]

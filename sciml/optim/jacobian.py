@@ -2,45 +2,86 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
 
-from pdes.derivatives.jet import LinearRecord
+from pdes.derivatives.jet import LinearRecord, ProductRecord, Record
 
 
-def residual_jacobian(residual: Tensor, tape: Sequence[LinearRecord], parameters: Sequence[Tensor]) -> Tensor:
+def residual_jacobian(residual: Tensor, tape: Sequence[Record], parameters: Sequence[Tensor]) -> Tensor:
     """J_np = ∂r_n / ∂θ_p of residuals (n,) that each depend on their own point, (n, P).
 
-    One backward pass of Σ r gives the sensitivity of every residual to the pre-activations Z of every linear layer,
-    G = ∂r_n / ∂Z_n; the rows of J by a weight are the outer products of G_n with the layer's input, summed over the
-    derivatives that the jet carries.
+    One backward pass of Σ r gives the sensitivity G_n = ∂r_n / ∂Z_n of every residual to the result Z of every record
+    on the tape. The rows of J by a weight are the outer products of G_n with the layer's input, those by a factor the
+    products, each summed over the derivatives that the jet carries. Rows by a tensor that is computed from parameters,
+    such as a factorised weight, are carried back to these.
 
-    Raises ValueError where a parameter is not the weight or bias of a recorded linear layer.
+    Raises ValueError where a parameter enters none of the records.
     """
-    offsets, size = {}, 0
-    for parameter in parameters:
-        offsets[id(parameter)] = size
-        size += parameter.numel()
-    recorded = {id(p) for record in tape for p in (record.weight, record.bias)}
-    if any(id(parameter) not in recorded for parameter in parameters):
-        raise ValueError(
-            "least squares needs a network whose parameters are all in linear layers; use LBFGS for this model"
-        )
+    sizes = [parameter.numel() for parameter in parameters]
+    jacobian = residual.new_zeros(len(residual), sum(sizes))
+    columns = dict(zip(map(id, parameters), jacobian.split(sizes, dim=1), strict=True))
+    found: set[int] = set()
+    derived: dict[int, tuple[Tensor, Tensor]] = {}
     with torch.enable_grad():
         total = residual.sum()
-    sensitivities = torch.autograd.grad(
-        total, [record.output for record in tape], retain_graph=True, allow_unused=True
+    outputs = [record.output for record in tape]
+    sensitivities = (
+        torch.autograd.grad(total, outputs, retain_graph=True, materialize_grads=True) if outputs else ()
     )
-    jacobian = residual.new_zeros(len(residual), size)
     for record, g in zip(tape, sensitivities, strict=True):
-        if g is None:
-            continue
-        start = offsets[id(record.weight)]
-        rows = g.permute(1, 2, 0) @ record.input.detach().transpose(0, 1)
-        jacobian[:, start : start + record.weight.numel()] += rows.flatten(1)
-        if record.bias is not None:
-            start = offsets[id(record.bias)]
-            jacobian[:, start : start + record.bias.numel()] += g[0]
+        for tensor, rows in _rows(record, g):
+            if id(tensor) in columns:
+                columns[id(tensor)].add_(rows)
+                found.add(id(tensor))
+            elif not tensor.is_leaf:
+                before = derived[id(tensor)][1] if id(tensor) in derived else 0
+                derived[id(tensor)] = (tensor, rows + before)
+    if derived:
+        carried = torch.autograd.grad(
+            [tensor for tensor, _ in derived.values()],
+            list(parameters),
+            [rows.reshape(-1, *tensor.shape) for tensor, rows in derived.values()],
+            retain_graph=True,
+            allow_unused=True,
+            is_grads_batched=True,
+        )
+        for parameter, rows in zip(parameters, carried, strict=True):
+            if rows is not None:
+                columns[id(parameter)].add_(rows.reshape(len(rows), -1))
+                found.add(id(parameter))
+    if found != columns.keys():
+        raise ValueError(
+            "least squares needs each trained parameter to enter the network as a weight, factor or term; use LBFGS for this model"
+        )
     return jacobian
+
+
+def _rows(record: Record, g: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """The trained tensors of a record with ∂r_n / ∂tensor, (n, number of entries), from ``g`` = ∂r_n / ∂output_n."""
+    if isinstance(record, LinearRecord):
+        if record.weight.requires_grad:
+            outer = g.permute(1, 2, 0) @ record.input.detach().transpose(0, 1)
+            yield record.weight, outer.flatten(1)
+        if record.bias is not None and record.bias.requires_grad:
+            yield record.bias, g[0]
+    elif isinstance(record, ProductRecord):
+        yield record.factor, _unbroadcast((g * record.input.detach()).sum(0), record.factor)
+    else:
+        yield record.term, _unbroadcast(g[0], record.term)
+
+
+def _unbroadcast(sensitivity: Tensor, tensor: Tensor) -> Tensor:
+    """Sum (n, ...) over the axes along which ``tensor`` was broadcast: (n, number of entries).
+
+    Raises ValueError where the tensor holds a value for each point: its entries are not shared by the residuals.
+    """
+    shape = (1,) * (sensitivity.dim() - tensor.dim()) + tuple(tensor.shape)
+    if shape[0] != 1:
+        raise ValueError(
+            "least squares needs parameters that are shared by all points; use LBFGS for this model"
+        )
+    axes = [axis for axis, length in enumerate(shape) if axis and length == 1]
+    return (sensitivity.sum(axes, keepdim=True) if axes else sensitivity).flatten(1)

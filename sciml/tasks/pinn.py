@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from pdes import Problem
 from pdes.conditions import Evaluate
-from pdes.derivatives.jet import LinearRecord
+from pdes.derivatives.jet import Record
 from pdes.derivatives.plan import JetPlan
 from pdes.residual import plan_derivatives, point_residual, point_state
 from sciml.evaluate import relative_l2
@@ -117,15 +117,15 @@ class PinnTask(Task):
         self,
         model: nn.Module,
         batch: Mapping[str, Tensor],
-        tapes: dict[str, list[LinearRecord]] | None = None,
+        tapes: dict[str, list[Record]] | None = None,
     ) -> dict[str, Tensor]:
         """Every residual at its points, (n,) each: the equation's by their names, then the conditions'.
 
-        ``tapes`` receives, by the same names, the linear layers that each went through.
+        ``tapes`` receives, by the same names, where parameters entered each.
         """
         problem = self.problem
 
-        def evaluate_for(name: str, tape: list[LinearRecord]) -> Evaluate:
+        def evaluate_for(name: str, tape: list[Record]) -> Evaluate:
             plan = self._plans[name]
             # up to second order, automatic differentiation costs less than a jet; only the Jacobian needs the jet then
             use_jet = tapes is not None or plan.order > 2
@@ -133,7 +133,7 @@ class PinnTask(Task):
                 problem.pde, model, points, problem.inputs, plan if use_jet else None, tape
             )
 
-        tape: list[LinearRecord] = []
+        tape: list[Record] = []
         with torch.enable_grad():
             residuals = problem.pde.named_residual(*evaluate_for("interior", tape)(batch["interior"]))
             used = dict.fromkeys(residuals, tape)
@@ -150,7 +150,7 @@ class PinnTask(Task):
     def least_squares(
         self, model: nn.Module, batch: Mapping[str, Tensor], parameters: Sequence[Tensor], *, jacobian: bool
     ) -> dict[str, tuple[Tensor, Tensor | None]]:
-        tapes: dict[str, list[LinearRecord]] = {}
+        tapes: dict[str, list[Record]] = {}
         found: dict[str, tuple[Tensor, Tensor | None]] = {}
         for name, r in self.residuals(model, batch, tapes).items():
             scale = len(r) ** -0.5

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from operators import MLP
-from operators.mlp import ACTIVATIONS
+from operators.dense import ACTIVATIONS
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
@@ -31,8 +31,32 @@ def test_depth_one_by_hand():
     torch.testing.assert_close(model(x), torch.tanh((x / 2 - 1) @ first.weight.T) @ last.weight.T)
 
 
+@pytest.mark.parametrize(("adaptive", "entries"), [("layer", 1), ("neuron", 5)])
+def test_adaptive_slopes_start_as_the_plain_network(adaptive, entries):
+    torch.manual_seed(0)
+    plain = MLP(2, 1, width=5, depth=3).double()
+    torch.manual_seed(0)
+    model = MLP(2, 1, width=5, depth=3, adaptive=adaptive, slope_scale=4.0).double()
+    points = torch.rand(6, 2, dtype=torch.float64)
+    torch.testing.assert_close(model(points), plain(points))
+    assert [slope.numel() for slope in model.slopes] == [entries] * 3
+    assert all(bool((slope == 0.25).all()) for slope in model.slopes)
+
+
+def test_slopes_by_hand():
+    model = MLP(1, 1, width=3, depth=1, adaptive="neuron", slope_scale=2.0).double()
+    slope = torch.tensor([0.1, 0.7, -1.0], dtype=torch.float64)
+    with torch.no_grad():
+        model.slopes[0].copy_(slope)
+    first, last = model.layers
+    x = torch.linspace(-1, 1, 7, dtype=torch.float64)[:, None]
+    torch.testing.assert_close(model(x), torch.tanh(2 * slope * (x @ first.weight.T)) @ last.weight.T)
+
+
 def test_wrong_arguments():
     with pytest.raises(ValueError, match="unknown activation 'relu'; choose one of tanh, silu, gelu, sin"):
         MLP(1, 1, activation="relu")
-    with pytest.raises(ValueError, match=r"depth \(0\) must be at least 1"):
-        MLP(1, 1, depth=0)
+    with pytest.raises(ValueError, match="unknown adaptive 'global'; choose one of none, layer, neuron"):
+        MLP(1, 1, adaptive="global")
+    with pytest.raises(ValueError, match=r"slope_scale \(0\) must be positive"):
+        MLP(1, 1, adaptive="layer", slope_scale=0)

@@ -1,4 +1,5 @@
 import copy
+import inspect
 import json
 import pickle
 import subprocess
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import operators
-from operators import FNO, MLP, CoordinateNetwork, Operator, unit_points
+from operators import FNO, MLP, Operator, unit_points
 
 
 class Scale(Operator):
@@ -130,23 +131,21 @@ def test_models_can_be_copied_and_pickled():
         assert other.options == model.options
 
 
-def test_coordinate_network_scales_its_bounds_to_the_unit_box():
-    class Identity(CoordinateNetwork):
-        def network(self, z):
-            return z
+def test_keyword_arguments_of_the_base_class_are_options():
+    class Gain(MLP):
+        def __init__(self, *, gain=2.0, width=7, **others):
+            super().__init__(1, 1, width=width, **others)
 
-    model = Identity(2, 2, lower=[0, -3], upper=[2, 5])
-    torch.testing.assert_close(
-        model(torch.tensor([[0.0, -3], [2, 5], [1, 1]])), torch.tensor([[-1.0, -1], [1, 1], [0, 0]])
-    )
-    points = torch.randn(5, 2)
-    torch.testing.assert_close(Identity(2, 2)(points), points)
-    with pytest.raises(ValueError, match="lower has 1 entries but the network has 2"):
-        Identity(2, 2, lower=[0.0])
-    with pytest.raises(ValueError, match="must exceed"):
-        Identity(1, 1, lower=[1], upper=[1])
-    with pytest.raises(ValueError, match="3 coordinates but the network takes 2"):
-        model(torch.zeros(4, 3))
+    parameters = inspect.signature(Gain).parameters
+    assert list(parameters)[:2] == ["gain", "width"]
+    assert {"depth", "lower", "periodic"} < parameters.keys()
+    assert "others" not in parameters
+    model = Gain(depth=1, lower=[0], upper=[1], periodic=[0])
+    assert model.options["gain"] == 2
+    assert (model.options["width"], model.options["depth"], model.options["periodic"]) == (7, 1, [0])
+    assert Gain(**model.options).options == model.options
+    with pytest.raises(TypeError, match="unexpected keyword argument 'heads'"):
+        Gain(heads=3)
 
 
 def test_import_leaves_neuralop_alone():

@@ -13,6 +13,7 @@ EXACT = [
     "helmholtz_2d",
     "klein_gordon",
     "kovasznay",
+    "poisson_1d",
     "poisson_2d",
     "poisson_3d",
     "poisson_5d",

@@ -6,7 +6,6 @@ import torch
 from operators import MLP
 from pdes.benchmarks import burgers_shock
 from sciml.optim import LevenbergMarquardt
-from sciml.optim.jacobian import residual_jacobian
 from sciml.tasks import PinnTask
 
 
@@ -119,8 +118,3 @@ def test_the_jacobian_of_a_pinn_is_that_of_automatic_differentiation():
             )
             expected = torch.cat([g.reshape(-1) for g in gradients]) / len(residual) ** 0.5
             torch.testing.assert_close(jacobian[k], expected, rtol=1e-9, atol=1e-12)
-
-
-def test_parameters_outside_linear_layers_are_refused():
-    with pytest.raises(ValueError, match="parameters are all in linear layers"):
-        residual_jacobian(torch.ones(2, requires_grad=True), [], [parameter(1.0)])
