@@ -58,7 +58,8 @@ def point_state(
     points = points.detach()
     if not by_jet:
         points.requires_grad_()
-    with torch.enable_grad():
+    # jets need a graph only for derivatives by the parameters, which is for the caller to say
+    with torch.set_grad_enabled(torch.is_grad_enabled() or not by_jet):
         if plan is not None and plan.indices is not None:
             jet = network(Jet.of_coordinates(points, plan.indices, tape))  # type: ignore[arg-type]
             _check_output(pde, jet, len(points))
@@ -120,7 +121,8 @@ def point_residual(
     plan: JetPlan | None = None,
 ) -> dict[str, Tensor]:
     """The residuals of a network at ``points`` (n, d), each (n,); see `point_state`."""
-    with torch.enable_grad():
+    by_jet = plan is not None and plan.indices is not None
+    with torch.set_grad_enabled(torch.is_grad_enabled() or not by_jet):
         return pde.named_residual(*point_state(pde, network, points, inputs, plan))
 
 

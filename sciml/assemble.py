@@ -81,13 +81,9 @@ def make_pinn(
     assert config.problem is not None
     problem = make_problem(config.problem)
     exact = exactly_possible(problem) if config.exact == ["all"] else config.exact
-    points = config.points
     task = PinnTask(
         without_conditions(problem, exact),
-        interior=points.interior,
-        conditions=points.conditions,
-        resample_every=points.resample_every,
-        adaptive=points.adaptive,
+        **vars(config.points),
         seed=config.seed,
         dtype=dtype,
         device=device,

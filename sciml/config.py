@@ -36,13 +36,18 @@ class PointsConfig:
     ----------
     interior : collocation points of the equation
     conditions : points of each condition, by its name; a condition not named here has 200
+    interior_max : the number of points doubles with each draw until the interior would have more than this
     resample_every : draw new points after so many steps; 0 keeps the first ones
+    redraw_above : at these steps, draw only where the mean squared residual at points held out is more than so many
+        times that at the training points; by default always
     adaptive : share of the interior points drawn where the residual is large (RAD), 0 to 1
     """
 
     interior: int = 4000
+    interior_max: int | None = None
     conditions: dict[str, int] = field(default_factory=dict)
     resample_every: int = 0
+    redraw_above: float | None = None
     adaptive: float = 0.0
 
 
@@ -284,6 +289,8 @@ def _validate(config: Config) -> None:
         ("train.max_seconds", config.train.max_seconds),
         ("train.log_every", config.train.log_every),
         ("points.interior", config.points.interior),
+        ("points.interior_max", config.points.interior_max),
+        ("points.redraw_above", config.points.redraw_above),
         ("data.batch_size", config.data.batch_size if config.data else 1),
     ):
         if positive is not None and positive <= 0:

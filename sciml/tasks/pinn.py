@@ -18,12 +18,10 @@ from pdes.residual import plan_derivatives, point_residual, point_state
 from sciml.evaluate import relative_l2
 from sciml.optim.jacobian import residual_jacobian
 from sciml.plots import plot_comparison, plot_spacetime
+from sciml.tasks.points import CollocationPoints
 from sciml.tasks.task import Evaluation, Task
 
 _LOG = logging.getLogger(__name__)
-DEFAULT_CONDITION_POINTS = 200
-_CANDIDATES = 4
-"""Candidates per point of the adaptive share."""
 
 
 class PinnTask(Task):
@@ -31,42 +29,24 @@ class PinnTask(Task):
 
     Parameters
     ----------
-    interior : collocation points of the equation
-    conditions : points of each condition by its name, `DEFAULT_CONDITION_POINTS` where not given
-    resample_every : new points after so many steps; 0 keeps the first ones
-    adaptive : share of the interior points drawn with a probability proportional to |r| / mean|r| + 1 of the
-        present model (residual-based adaptive distribution; C. Wu et al., arXiv:2207.10289)
     seed, dtype, device : of the points
+    points : further arguments of `CollocationPoints`
 
-    Raises ValueError where ``conditions`` names one that the problem does not have.
+    Raises ValueError where the points are for a condition that the problem does not have.
     """
 
     def __init__(
         self,
         problem: Problem,
         *,
-        interior: int = 4000,
-        conditions: Mapping[str, int] | None = None,
-        resample_every: int = 0,
-        adaptive: float = 0.0,
         seed: int = 0,
         dtype: torch.dtype = torch.float32,
         device: torch.device | str = "cpu",
+        **points: Any,
     ) -> None:
-        names = [condition.name for condition in problem.conditions]
-        counts = dict(conditions or {})
-        unknown = [name for name in counts if name not in names]
-        if unknown:
-            raise ValueError(
-                f"points.conditions names {', '.join(unknown)}; {problem.name} has {', '.join(names) or 'none'}"
-            )
         self.problem = problem
-        self._interior = interior
-        self._counts = {name: counts.get(name, DEFAULT_CONDITION_POINTS) for name in names}
-        self._resample_every, self._adaptive, self._seed = resample_every, adaptive, seed
+        self._points = CollocationPoints(problem, seed=seed, dtype=dtype, device=device, **points)
         self._dtype, self._device = dtype, device
-        self._points: dict[str, Tensor] = {}
-        self._draw = -1
         self._truth = problem.truth(device=device)
         self._plans = self._plan_derivatives()
 
@@ -90,28 +70,15 @@ class PinnTask(Task):
 
     def batch(self, step: int, model: nn.Module) -> dict[str, Tensor]:
         """Points by name: "interior" and one entry a condition, each (n, d)."""
-        draw = step // self._resample_every if self._resample_every else 0
-        if draw != self._draw:
-            self._points, self._draw = self._sample(draw, model), draw
-        return self._points
+        return self._points.at(step, partial(self._residual_size, model))
 
-    def _sample(self, draw: int, model: nn.Module) -> dict[str, Tensor]:
-        generator = torch.Generator().manual_seed(self._seed * 1_000_003 + draw)
-        domain = self.problem.domain
-        n_adaptive = round(self._adaptive * self._interior) if draw else 0
-        interior = domain.sample(self._interior - n_adaptive, generator, self._dtype)
-        if n_adaptive:
-            candidates = domain.sample(_CANDIDATES * n_adaptive, generator, self._dtype).to(self._device)
-            residuals = point_residual(self.problem.pde, model, candidates, self.problem.inputs)
-            size = torch.stack([r.detach().abs() for r in residuals.values()]).norm(dim=0).cpu()
-            chosen = torch.multinomial((size / size.mean() + 1).double(), n_adaptive, generator=generator)
-            interior = torch.cat([interior, candidates.cpu()[chosen]])
-        points = {"interior": interior}
-        for condition in self.problem.conditions:
-            points[condition.name] = condition.sample(
-                domain, self._counts[condition.name], generator, self._dtype
+    def _residual_size(self, model: nn.Module, points: Tensor) -> Tensor:
+        """|r| over the equations at points (n, d), (n,)."""
+        with torch.no_grad():
+            residuals = point_residual(
+                self.problem.pde, model, points, self.problem.inputs, self._plans["interior"]
             )
-        return {name: value.to(self._device) for name, value in points.items()}
+        return torch.stack([r.detach() for r in residuals.values()]).norm(dim=0)
 
     def residuals(
         self,
@@ -127,14 +94,16 @@ class PinnTask(Task):
 
         def evaluate_for(name: str, tape: list[Record]) -> Evaluate:
             plan = self._plans[name]
-            # up to second order, automatic differentiation costs less than a jet; only the Jacobian needs the jet then
+            # up to second order, automatic differentiation of a loss costs less than a jet
             use_jet = tapes is not None or plan.order > 2
             return lambda points: point_state(
                 problem.pde, model, points, problem.inputs, plan if use_jet else None, tape
             )
 
         tape: list[Record] = []
-        with torch.enable_grad():
+        by_jets = tapes is not None and all(plan.indices is not None for plan in self._plans.values())
+        # jets need no graph for the values alone
+        with torch.set_grad_enabled(torch.is_grad_enabled() or not by_jets):
             residuals = problem.pde.named_residual(*evaluate_for("interior", tape)(batch["interior"]))
             used = dict.fromkeys(residuals, tape)
             for condition in problem.conditions:
@@ -152,9 +121,11 @@ class PinnTask(Task):
     ) -> dict[str, tuple[Tensor, Tensor | None]]:
         tapes: dict[str, list[Record]] = {}
         found: dict[str, tuple[Tensor, Tensor | None]] = {}
-        for name, r in self.residuals(model, batch, tapes).items():
+        with torch.set_grad_enabled(jacobian):
+            residuals = self.residuals(model, batch, tapes)
+        for name, r in residuals.items():
             scale = len(r) ** -0.5
-            rows = scale * residual_jacobian(r, tapes[name], parameters) if jacobian else None
+            rows = residual_jacobian(r, tapes[name], parameters).mul_(scale) if jacobian else None
             found[name] = (scale * r.detach(), rows)
         return found
 
@@ -165,10 +136,10 @@ class PinnTask(Task):
         return self.problem.pde.parameters()
 
     def state_dict(self) -> dict[str, Any]:
-        return {"draw": self._draw, "points": self._points}
+        return self._points.state_dict()
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        self._draw, self._points = state["draw"], dict(state["points"])
+        self._points.load_state_dict(state)
 
     def _on_test_grid(self, model: nn.Module) -> tuple[Tensor, Tensor | None]:
         """Prediction and truth on the test grid, each (compared fields, *grid) in float64."""

@@ -245,7 +245,7 @@ class Trainer:
         self._losses = {name: r @ r for name, (r, _) in parts.items()}
         weights = [w**0.5 for w in loss_weights(self._losses, self.balancer.weights)]
         residual = torch.cat([w * r for w, (r, _) in zip(weights, parts.values(), strict=True)])
-        rows = [w * j for w, (_, j) in zip(weights, parts.values(), strict=True) if j is not None]
+        rows = [j.mul_(w) for w, (_, j) in zip(weights, parts.values(), strict=True) if j is not None]
         return residual, torch.cat(rows) if rows else None
 
     def _require_finite(self) -> None:
