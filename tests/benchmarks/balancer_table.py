@@ -72,7 +72,7 @@ def configuration(benchmark: str, balancer: str, seed: int, seconds: float) -> C
         device="cpu",
         threads=1,
         problem=Component(benchmark),
-        points=PointsConfig(1000, dict.fromkeys(conditions, 100), resample_every=1),
+        points=PointsConfig(1000, conditions=dict.fromkeys(conditions, 100), resample_every=1),
         model=Component("MLP", {"width": 32, "depth": 4}),
         train=TrainConfig(
             stages=[Stage(optimizer, steps=10**7, schedule="cosine", options={"lr": 1e-3})],

@@ -12,7 +12,7 @@ import torch
 from sciml import load_config
 from sciml.assemble import make_pinn
 from sciml.benchmarks import benchmark_config
-from sciml.config import Stage
+from sciml.config import PointsConfig, Stage
 from sciml.experiment import train
 
 pytestmark = [pytest.mark.bench]
@@ -28,15 +28,16 @@ def run(config, folder, seconds=SECONDS):
 
 
 def with_adam(config):
-    """The same configuration, exact conditions and points included, with Adam in place of its stages."""
+    """The same configuration, network, points and exact conditions included, with Adam in place of its stages."""
     adam = Stage("Adam", steps=10**9, schedule="cosine", options={"lr": 2e-3})
     return dataclasses.replace(config, train=dataclasses.replace(config.train, stages=[adam]))
 
 
 def deepxde(config):
-    """DeepXDE's Adam, then its L-BFGS, with the same network, all conditions as losses, and as many points."""
+    """DeepXDE's Adam, then its L-BFGS: the same network, all conditions as losses, as many points as ours ends with."""
     peer = pytest.importorskip("deepxde_peer", reason="pip install -e .[bench]")
-    points = dataclasses.replace(config.points, resample_every=0, adaptive=0.0)
+    interior = config.points.interior_max or config.points.interior
+    points = PointsConfig(interior, conditions=config.points.conditions)
     torch.manual_seed(config.seed)
     plain = dataclasses.replace(config, exact=[], points=points)
     task, network, _ = make_pinn(plain, torch.float64, torch.device("cpu"))
