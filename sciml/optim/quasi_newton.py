@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from sciml.optim.line_search import Trial, strong_wolfe
 
 
-class QuasiNewton(torch.optim.Optimizer):
+class QuasiNewton(torch.optim.Optimizer, ABC):
     """θ ← θ - a H g with a strong-Wolfe step a and an approximation H of the inverse Hessian.
 
     A method says how H is kept. Where no step along -H g decreases f, H is forgotten; where none along -g does

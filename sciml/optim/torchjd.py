@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
@@ -11,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sciml.components import hint
 from sciml.optim.balancer import Balancer
 from sciml.optim.gradients import loss_gradients, set_gradient
 
@@ -31,10 +31,7 @@ class TorchJD(Balancer):
     def __init__(self, aggregator: str, options: Mapping[str, Any] | None = None) -> None:
         available = _aggregators(_aggregation())
         if aggregator not in available:
-            by_lower = {name.lower(): name for name in available}
-            close = difflib.get_close_matches(aggregator.lower(), by_lower, n=1)
-            hint = f"; did you mean {by_lower[close[0]]!r}?" if close else ""
-            raise ValueError(f"unknown aggregator {aggregator!r}{hint} (there are {', '.join(available)})")
+            raise ValueError(f"unknown aggregator {aggregator!r}{hint(aggregator, available)}")
         self.name, self.options = aggregator, dict(options or {})
         self._class = available[aggregator]
         try:
