@@ -89,11 +89,12 @@ class Stage:
 
     Parameters
     ----------
-    optimizer : a class of torch.optim: Adam, AdamW, SGD, LBFGS, ...
-    steps, epochs : length of the stage; give one (epochs need a data set). A step of LBFGS is 20 iterations
+    optimizer : as `sciml list optimizers` shows it: Adam, LBFGS, SSBroyden, LevenbergMarquardt, SOAP, ...
+    steps, epochs : length of the stage; give one (epochs need a data set). A step of a quasi-Newton method is 20 iterations
     schedule : learning rate over the progress of the stage: constant, cosine, or one-cycle
     time_share : the stage takes at most this share of train.max_seconds
     options : further arguments of the optimiser, lr among them
+    balancer : of this stage; train.balancer by default
     """
 
     optimizer: str = "Adam"
@@ -102,6 +103,7 @@ class Stage:
     schedule: Literal["constant", "cosine", "one-cycle"] = "constant"
     time_share: float = 1.0
     options: dict[str, Any] = field(default_factory=dict)
+    balancer: Component | None = None
 
 
 @dataclass
@@ -111,11 +113,12 @@ class TrainConfig:
     Parameters
     ----------
     stages : optimisers one after another
-    balancer : how several losses become one update: `WeightedSum`, `ConFIG`, ... (`sciml list balancers`)
+    balancer : how several losses become one update, as `sciml list balancers` shows it
     loss : of an operator: "l2" or "h1", relative and per sample
     max_seconds : stop training at this wall-clock budget, finish the schedules by then, and write the report
-    gradient_clip : largest norm of the gradient; none by default
+    gradient_clip : largest norm of the gradient of a first-order optimiser; none by default
     log_every : steps between two lines of metrics.jsonl
+    log_gradients : the losses' gradients in these lines even where the balancer does not take them anyway
     validate_every : steps between two validations; 0 only validates at the end
     checkpoint_seconds : seconds between two checkpoints
     """
@@ -126,6 +129,7 @@ class TrainConfig:
     max_seconds: float | None = None
     gradient_clip: float | None = None
     log_every: int = 50
+    log_gradients: bool = False
     validate_every: int = 0
     checkpoint_seconds: float = 30.0
 
@@ -233,8 +237,7 @@ def _set(content: dict[str, Any], key: str, value: Any) -> None:
 
 def dump_config(config: Config) -> str:
     """The whole configuration as YAML, defaults included."""
-    text: str = yaml.safe_dump(dataclasses.asdict(config), sort_keys=False)
-    return text
+    return str(yaml.safe_dump(dataclasses.asdict(config), sort_keys=False))
 
 
 def _keys(cls: type, prefix: str = "") -> list[str]:
@@ -281,8 +284,7 @@ def _validate(config: Config) -> None:
     for index, stage in enumerate(config.train.stages):
         if (stage.steps is None) == (stage.epochs is None):
             raise ValueError(f"train.stages[{index}]: give either steps or epochs")
-        length = stage.steps if stage.steps is not None else stage.epochs
-        if length is None or length < 1:
+        if (length := stage.steps or stage.epochs or 0) < 1:
             raise ValueError(f"train.stages[{index}]: a stage has at least one step, not {length}")
     for key, positive in (
         ("train.max_seconds", config.train.max_seconds),

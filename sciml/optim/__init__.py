@@ -1,9 +1,11 @@
 """Loss balancers and optimisers. A new one is a file and its line here."""
 
-from sciml.optim.balancer import Balancer, WeightedSum
+from sciml.optim.balancer import Balance, Balancer, WeightedSum
+from sciml.optim.by_name import make_optimizer
 from sciml.optim.condition_number import Conditioning, conditioning, precondition
 from sciml.optim.config import ConFIG, config_direction
 from sciml.optim.dwa import DWA
+from sciml.optim.gradients import loss_gradients
 from sciml.optim.lbfgs import LBFGS
 from sciml.optim.levenberg_marquardt import LevenbergMarquardt
 from sciml.optim.lra import LRA
@@ -23,6 +25,7 @@ __all__ = [
     "LRA",
     "NTK",
     "SSBFGS",
+    "Balance",
     "Balancer",
     "ConFIG",
     "Conditioning",
@@ -37,5 +40,7 @@ __all__ = [
     "conditioning",
     "config_direction",
     "learning_rate_factor",
+    "loss_gradients",
+    "make_optimizer",
     "precondition",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from sciml.components import hint
-from sciml.optim.balancer import Balancer
+from sciml.optim.balancer import Balance, Balancer
 from sciml.optim.gradients import loss_gradients, set_gradient
 
 
@@ -39,7 +39,7 @@ class TorchJD(Balancer):
         except (TypeError, ImportError) as error:
             raise ValueError(f"{aggregator}: {error}") from None
 
-    def _aggregator(self, like: Tensor) -> Callable[[Tensor], Tensor]:
+    def _aggregator(self, like: Tensor) -> Any:
         """The aggregator, its vectors with dtype and device of ``like``."""
         options = {
             name: like.new_tensor(value) if isinstance(value, list) else value
@@ -47,9 +47,13 @@ class TorchJD(Balancer):
         }
         return self._class(**options)
 
-    def backward(self, losses: Mapping[str, Tensor], parameters: Sequence[Tensor]) -> None:
+    def backward(self, losses: Mapping[str, Tensor], parameters: Sequence[Tensor]) -> Balance:
         gradients = loss_gradients(losses, parameters)
-        set_gradient(parameters, self._aggregator(gradients)(gradients))
+        aggregator, weights = self._aggregator(gradients), []
+        if hasattr(aggregator, "weighting"):
+            aggregator.weighting.register_forward_hook(lambda _module, _input, output: weights.append(output))
+        set_gradient(parameters, aggregator(gradients))
+        return Balance(weights[-1] if weights else None, gradients)
 
 
 def _aggregation() -> ModuleType:

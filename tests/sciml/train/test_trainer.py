@@ -6,7 +6,7 @@ import torch
 from sciml.assemble import assemble
 from sciml.config import Component, Config, DataConfig, PointsConfig, Stage, TrainConfig
 from sciml.optim import ConFIG, WeightedSum
-from sciml.train import RunFolder, Trainer, TrainingError, make_optimizer
+from sciml.train import RunFolder, Trainer, TrainingError
 from sciml.train import trainer as trainer_module
 
 
@@ -41,9 +41,9 @@ def operator_config(folder, files):
 
 
 def start(config, resume=False):
-    task, model, balancer, _ = assemble(config)
+    task, model, balancers, _ = assemble(config)
     run = RunFolder(config.folder)
-    trainer = Trainer(task, model, config.train, balancer, run)
+    trainer = Trainer(task, model, config.train, balancers, run)
     if resume:
         trainer.resume(torch.device("cpu"))
     else:
@@ -244,14 +244,6 @@ def test_gradient_clipping(tmp_path):
 def test_epochs_need_a_data_set(tmp_path):
     with pytest.raises(ValueError, match="epochs need a data set; give steps"):
         start(pinn_config(tmp_path, [Stage("Adam", epochs=3)]))
-
-
-def test_unknown_optimizers_and_options_are_named():
-    p = [torch.nn.Parameter(torch.ones(1))]
-    with pytest.raises(ValueError, match="unknown optimizer 'Adm'"):
-        make_optimizer(Stage("Adm", steps=1), p)
-    with pytest.raises(ValueError, match=r"Adam: .*'learning_rate'"):
-        make_optimizer(Stage("Adam", steps=1, options={"learning_rate": 1e-3}), p)
 
 
 def test_metrics_file(tmp_path):
