@@ -199,8 +199,6 @@ def _data_convert(arguments: argparse.Namespace) -> None:
     print(f"wrote {path}")
 
 
-
-
 def _list(arguments: argparse.Namespace) -> None:
     for kind, entries_of in CATALOGUE.items():
         if arguments.kind in (None, kind):

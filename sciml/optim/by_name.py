@@ -67,19 +67,22 @@ def make_optimizer(
             raise ValueError(
                 f"unknown optimizer {name!r}{did_you_mean(name, candidates)} (sciml list optimizers shows all{missing})"
             )
-        require_usable(name, candidates[name])
+        require_usable(name, candidates[name], parameters[0].dtype)
     fused = {"fused": True} if name in _FUSED and "foreach" not in options and _may_fuse(parameters) else {}
     return build(Component(name, {**fused, **options}), candidates, "optimizer", params=parameters)
 
 
-def require_usable(name: str, constructor: Constructor) -> None:
+def require_usable(name: str, constructor: Constructor, dtype: torch.dtype = torch.float32) -> None:
     """Raises ValueError for an optimiser that needs more than parameters and gradients, or whose state cannot be saved.
 
-    Two steps on small parameters tell.
+    Two steps on small parameters of ``dtype`` tell.
     """
     if hasattr(constructor, "eval"):
-        raise ValueError(f"optimizer {name} trains at other parameters than it evaluates, which is not supported")
-    parameters = [nn.Parameter(torch.eye(3)), nn.Parameter(torch.ones(3))]
+        raise ValueError(
+            f"optimizer {name} trains at other parameters than it evaluates, which is not supported"
+        )
+    shapes = ((4, 2), (4,), (4, 4), (4,), (1, 4), (1,))
+    parameters = [nn.Parameter(torch.ones(shape, dtype=dtype)) for shape in shapes]
     try:
         optimizer = constructor(parameters)
         for _ in range(2):
@@ -95,6 +98,28 @@ def require_usable(name: str, constructor: Constructor) -> None:
         raise ValueError(
             f"optimizer {name} cannot take a step from gradients alone and resume: {type(error).__name__}: {reason}"
         ) from error
+
+
+def load_optimizer_state(optimizer: torch.optim.Optimizer, state: Mapping[str, Any]) -> None:
+    """``optimizer.load_state_dict``, but with every tensor in the dtype that it was saved in.
+
+    By itself that method makes numbers of the state, kept in another dtype than the parameters, ones of theirs.
+    """
+    optimizer.load_state_dict(dict(state))
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    for index, parameter in enumerate(parameters):
+        if index in state["state"]:
+            optimizer.state[parameter] = _as_saved(optimizer.state[parameter], state["state"][index])
+
+
+def _as_saved(loaded: Any, saved: Any) -> Any:
+    if isinstance(saved, Tensor):
+        return loaded if loaded.dtype == saved.dtype else saved.to(loaded.device)
+    if isinstance(saved, dict):
+        return {key: _as_saved(loaded[key], value) for key, value in saved.items()}
+    if isinstance(saved, list | tuple):
+        return type(saved)(_as_saved(a, b) for a, b in zip(loaded, saved, strict=True))
+    return loaded
 
 
 def _may_fuse(parameters: Sequence[Tensor]) -> bool:

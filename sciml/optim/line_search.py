@@ -42,7 +42,7 @@ def strong_wolfe(evaluate: Callable[[float], Trial], start: Trial, step: float) 
 
     Returns
     -------
-    The trial that was accepted; where there was none, the lowest with the first condition; None where no trial has it.
+    The trial that was accepted; where there was none, the lowest; None where none is below ``start``.
 
     Source: J. Nocedal, S. J. Wright, Numerical Optimization (2006), algorithms 3.5 and 3.6.
     """
@@ -64,7 +64,7 @@ def strong_wolfe(evaluate: Callable[[float], Trial], start: Trial, step: float) 
                 continue
         width = high.step - low.step
         step = _within(_cubic_minimizer(low, high), low.step + 0.1 * width, low.step + 0.9 * width)
-    return None if low is start else low
+    return low if low.value < start.value else None
 
 
 def _decreases(trial: Trial, start: Trial) -> bool:

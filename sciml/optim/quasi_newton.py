@@ -32,7 +32,9 @@ class QuasiNewton(torch.optim.Optimizer, ABC):
 
     needs: ClassVar[str] = "objective"
 
-    def __init__(self, params: Iterable[nn.Parameter], lr: float = 1.0, max_iter: int = 20, **more: Any) -> None:
+    def __init__(
+        self, params: Iterable[nn.Parameter], lr: float = 1.0, max_iter: int = 20, **more: Any
+    ) -> None:
         super().__init__(params, {"lr": lr, "max_iter": max_iter, **more})
         self._parameters = [p for group in self.param_groups for p in group["params"]]
         if any(p.is_complex() for p in self._parameters):
@@ -60,7 +62,9 @@ class QuasiNewton(torch.optim.Optimizer, ABC):
         for _ in range(group["max_iter"]):
             direction = -self._times(state, gradient) if state else -gradient
             start = Trial(0.0, value, float(gradient @ direction), gradient)
-            first = group["lr"] * (1.0 if state else min(1.0, 1 / float(gradient.abs().sum().clamp(min=1e-300))))
+            first = group["lr"] * (
+                1.0 if state else min(1.0, 1 / float(gradient.abs().sum().clamp(min=1e-300)))
+            )
             found = self._search(start, direction, first, evaluate)
             if found is not None:
                 s, y = found.step * direction, found.gradient - gradient

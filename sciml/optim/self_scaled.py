@@ -39,9 +39,8 @@ class ScaledBroyden(QuasiNewton):
                 "use LBFGS or a smaller network"
             )
 
-    @staticmethod
     @abstractmethod
-    def scaling(b: float, h: float, n: int) -> tuple[float, float]:
+    def scaling(self, b: float, h: float, n: int) -> tuple[float, float]:
         """τ and φ from b = s·H⁻¹s / y·s, h = y·Hy / y·s and the number n of parameters."""
 
     def _times(self, state: dict[str, Any], vector: Tensor) -> Tensor:
@@ -70,8 +69,7 @@ class ScaledBroyden(QuasiNewton):
 class BFGS(ScaledBroyden):
     """BFGS: τ = φ = 1. See `ScaledBroyden`."""
 
-    @staticmethod
-    def scaling(b: float, h: float, n: int) -> tuple[float, float]:
+    def scaling(self, b: float, h: float, n: int) -> tuple[float, float]:
         return 1.0, 1.0
 
 
@@ -81,8 +79,7 @@ class SSBFGS(ScaledBroyden):
     Source: M. Al-Baali, Comput. Optim. Appl. 9 (1998) 191-203; J. F. Urbán, P. Stefanou, J. A. Pons, arXiv:2405.04230.
     """
 
-    @staticmethod
-    def scaling(b: float, h: float, n: int) -> tuple[float, float]:
+    def scaling(self, b: float, h: float, n: int) -> tuple[float, float]:
         return min(1.0, 1 / b), 1.0
 
 
@@ -97,8 +94,7 @@ class SSBroyden(ScaledBroyden):
     Source: M. Al-Baali, Comput. Optim. Appl. 9 (1998) 191-203; J. F. Urbán, P. Stefanou, J. A. Pons, arXiv:2405.04230.
     """
 
-    @staticmethod
-    def scaling(b: float, h: float, n: int) -> tuple[float, float]:
+    def scaling(self, b: float, h: float, n: int) -> tuple[float, float]:
         # by Cauchy-Schwarz not negative, but for rounding
         a = max(b * h - 1, 1e-12)
         rho = min(1.0, h * (1 - (a / (1 + a)) ** 0.5))

@@ -79,7 +79,9 @@ class GradientStepper(Stepper):
 
     def check(self, batch: Any) -> None:
         group = self.optimizer.param_groups[0]
-        plain = type(self.optimizer) is torch.optim.SGD and not group["momentum"] and not group["weight_decay"]
+        plain = (
+            type(self.optimizer) is torch.optim.SGD and not group["momentum"] and not group["weight_decay"]
+        )
         if self.balancer.makes_updates and (not plain or self.config.gradient_clip is not None):
             self._refuse(
                 "makes whole updates with moments of its own",

@@ -12,10 +12,12 @@ from torch import nn
 
 from sciml.config import Stage, TrainConfig
 from sciml.optim import Balancer, learning_rate_factor, make_optimizer
+from sciml.optim.by_name import load_optimizer_state
 from sciml.tasks.task import Task
 from sciml.train.progress import Progress
 from sciml.train.run_folder import RunFolder
 from sciml.train.steps import Stepper, stepper_for
+
 
 class TrainingError(RuntimeError):
     """Training cannot go on: a loss or a parameter is not finite."""
@@ -85,7 +87,7 @@ class Trainer:
         self._stage, self._stage_step = state["stage"], state["stage_step"]
         self._stage_wall_s = state["stage_wall_s"]
         self._stepper = self._make_stepper(self._stage)
-        self._stepper.optimizer.load_state_dict(state["optimizer"])
+        load_optimizer_state(self._stepper.optimizer, state["optimizer"])
         for balancer, balancer_state in zip(self.balancers, state["balancers"], strict=True):
             balancer.load_state_dict(balancer_state)
         self.task.load_state_dict(state["task"])

