@@ -11,7 +11,7 @@ def parameters(*shapes, dtype=torch.float64):
     generator = torch.Generator().manual_seed(0)
     return [
         torch.nn.Parameter(torch.randn(shape, generator=generator, dtype=dtype))
-        for shape in shapes or ((4, 3), (3,), (1,))
+        for shape in shapes or ((4, 3), (4,), (1, 4), (1,))
     ]
 
 
