@@ -5,13 +5,15 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args, get_type_hints
 
 import yaml
 from jsonargparse import ArgumentError, ArgumentParser
+
+from sciml.yaml_file import read_yaml
 
 
 @dataclass
@@ -169,15 +171,6 @@ class Config:
         return Path(self.output or f"runs/{self.name}")
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML in which 1e-3 is a number, as in YAML 1.2; PyYAML follows 1.1, where it is a string."""
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
-)
-
-
 def load_config(path: str | Path | None = None, overrides: Sequence[str] = ()) -> Config:
     """The configuration of a YAML file with overrides such as ["--train.max_seconds", "90"], their values in YAML.
 
@@ -194,45 +187,12 @@ def load_config(path: str | Path | None = None, overrides: Sequence[str] = ()) -
     parser = ArgumentParser(prog="sciml train", exit_on_error=False)
     parser.add_class_arguments(Config)
     try:
-        content = yaml.load(Path(path).read_text(encoding="utf-8"), _Loader) if path is not None else {}
-        if not isinstance(content, dict):
-            raise ValueError(
-                f"{path}: expected keys and values, such as 'name: run', not {type(content).__name__}"
-            )
-        for key, value in _pairs(overrides):
-            _set(content, key, yaml.load(value, _Loader))
+        content = read_yaml(path, overrides)
         config = Config(**vars(parser.instantiate(parser.parse_object(content))))
     except (ArgumentError, yaml.YAMLError) as error:
         raise ValueError(f"{path or 'command line'}: {_explain(str(error))}") from error
     _validate(config)
     return config
-
-
-def _pairs(overrides: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """--key value and --key=value as (key, value)."""
-    rest = iter(overrides)
-    for argument in rest:
-        key, equals, value = argument.removeprefix("--").partition("=")
-        if not argument.startswith("--") or not key:
-            raise ValueError(
-                f"unexpected argument {argument!r}; write --key value, such as --train.max_seconds 90"
-            )
-        if not equals:
-            found = next(rest, None)
-            if found is None:
-                raise ValueError(f"--{key} needs a value")
-            value = found
-        yield key, value
-
-
-def _set(content: dict[str, Any], key: str, value: Any) -> None:
-    """Set a dotted key in nested dictionaries."""
-    *above, last = key.split(".")
-    for name in above:
-        below = content.get(name)
-        content[name] = below if isinstance(below, dict) else {}
-        content = content[name]
-    content[last] = value
 
 
 def dump_config(config: Config) -> str:

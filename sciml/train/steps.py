@@ -157,7 +157,7 @@ class ResidualStepper(Stepper):
             self.record = Balance(weights, torch.stack(gradients)).record(list(parts))
         roots = [w**0.5 for w in weights]
         residual = torch.cat([w * r for w, (r, _) in zip(roots, parts.values(), strict=True)])
-        rows = [w * j for w, (_, j) in zip(roots, parts.values(), strict=True) if j is not None]
+        rows = [j.mul_(w) for w, (_, j) in zip(roots, parts.values(), strict=True) if j is not None]
         return residual, torch.cat(rows) if rows else None
 
 
