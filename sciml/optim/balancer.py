@@ -5,21 +5,63 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from typing import Any
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
+from sciml.optim.gradients import gram_matrix
+
+
+@dataclass(frozen=True)
+class Balance:
+    """What a balancer knows of the step that it has just balanced; for the log.
+
+    Attributes
+    ----------
+    weights : the w_i of the direction Σ_i w_i ∇L_i, in the order of the losses; None where it is not such a sum
+    gradients : the ∇L_i (m, P), in the same order; None where it did not take them all
+    """
+
+    weights: Sequence[float] | Tensor | None = None
+    gradients: Tensor | None = None
+
+    def record(self, names: Sequence[str]) -> dict[str, dict[str, float]]:
+        """What is known by the names of the losses: "weights", "gradient_norms" and "gradient_cosines", of pairs "a, b".
+
+        A gradient that vanishes has no cosine.
+        """
+        found = {}
+        if self.weights is not None:
+            weights = self.weights.tolist() if isinstance(self.weights, Tensor) else self.weights
+            found["weights"] = dict(zip(names, weights, strict=True))
+        if self.gradients is not None:
+            gram = gram_matrix(self.gradients)
+            norms = gram.diagonal().sqrt()
+            found["gradient_norms"] = dict(zip(names, norms.tolist(), strict=True))
+            cosines = (gram / (norms[:, None] * norms)).tolist()
+            found["gradient_cosines"] = {
+                f"{names[i]}, {names[j]}": cosines[i][j]
+                for i, j in combinations(range(len(names)), 2)
+                if norms[i] > 0 and norms[j] > 0
+            }
+        return found
+
 
 class Balancer(ABC):
     """Turns named losses into the ``.grad`` of the parameters."""
+
+    makes_updates: ClassVar[bool] = False
+    """Whether ``.grad`` is an update that has its own moments, to be applied as it is, and not a gradient."""
 
     def objective(self, losses: Mapping[str, Tensor]) -> Tensor | None:
         """The scalar whose gradient this balancer follows; None where there is none, so that no line search can be used."""
         return None
 
     @abstractmethod
-    def backward(self, losses: Mapping[str, Tensor], parameters: Sequence[Tensor]) -> None:
+    def backward(self, losses: Mapping[str, Tensor], parameters: Sequence[Tensor]) -> Balance:
         """Set the ``.grad`` of ``parameters`` from the losses."""
 
     def state_dict(self) -> dict[str, Any]:
@@ -85,9 +127,10 @@ class WeightedSum(Balancer):
         weights = loss_weights(losses, self.weights)
         return torch.stack([w * loss for w, loss in zip(weights, losses.values(), strict=True)]).sum()
 
-    def backward(self, losses: Mapping[str, Tensor], parameters: Sequence[Tensor]) -> None:
+    def backward(self, losses: Mapping[str, Tensor], parameters: Sequence[Tensor]) -> Balance:
         gradients = torch.autograd.grad(
             self.objective(losses), parameters, allow_unused=True, materialize_grads=True
         )
         for parameter, gradient in zip(parameters, gradients, strict=True):
             parameter.grad = gradient
+        return Balance(loss_weights(losses, self.weights))
