@@ -10,8 +10,9 @@ from torch import Tensor
 
 from pdes.derivatives.grid import Method
 from pdes.grid import Axis, Grid
+from pdes.jet_pass import PointInput
 from pdes.pde import PDE
-from pdes.residual import PointInput, grid_residual, point_residual
+from pdes.residual import grid_residual, point_residual
 
 _MAX_POINTS = 300_000
 

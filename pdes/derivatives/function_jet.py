@@ -2,34 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 from pdes.derivatives.jet import Jet
-from pdes.derivatives.multi_index import Index
+from pdes.derivatives.layout import Layout
+from pdes.derivatives.multi_index import Index, Laplacian
 
 
-def function_jet(function: Callable[[Tensor], Tensor], points: Tensor, indices: Sequence[Index]) -> Jet:
-    """Value and derivatives of ``function``, points (n, d) to (n, k), without a graph.
-
-    ``indices`` must hold with each multi-index all that are contained in it, as `multi_index.closure` gives them.
-    """
+def function_jet(function: Callable[[Tensor], Tensor], points: Tensor, layout: Layout) -> Jet:
+    """Value and derivatives of ``function``, points (n, d) to (n, k), without a graph."""
     with torch.enable_grad():
         z = points.detach().clone().requires_grad_()
-        values = function(z).to(z.dtype)
         columns = []
-        for value in values.unbind(1):
-            found: dict[Index, Tensor] = {(): value}
-            gradients: dict[Index, Tensor] = {}
-            for index in indices[1:]:
-                below = index[:-1]
-                if below not in gradients:
-                    gradients[below] = _gradient(found[below], z)
-                found[index] = gradients[below][:, index[-1]]
-            columns.append(torch.stack([found[index].detach() for index in indices]))
-    return Jet(indices, torch.stack(columns, -1))
+        for value in function(z).to(z.dtype).unbind(1):
+            d = _Derivatives(value, z)
+            columns.append(
+                torch.cat(
+                    [d(index)[:n].detach() for index, n in zip(layout.indices, layout.counts, strict=True)]
+                )
+            )
+    return Jet(layout, torch.stack(columns, -1))
+
+
+class _Derivatives:
+    """The derivatives of one expression (n,) by multi-index, each taken once."""
+
+    def __init__(self, value: Tensor, points: Tensor) -> None:
+        self._points = points
+        self._value = value
+        self._gradients: dict[Index, Tensor] = {}
+
+    def __call__(self, index: Index) -> Tensor:
+        if isinstance(index, Laplacian):
+            return torch.stack([self((i, i)) for i in index.coords]).sum(0)
+        if not index:
+            return self._value
+        *below, last = index
+        return self._gradient(tuple(below))[:, last]
+
+    def _gradient(self, index: Index) -> Tensor:
+        if index not in self._gradients:
+            self._gradients[index] = _gradient(self(index), self._points)
+        return self._gradients[index]
 
 
 def _gradient(value: Tensor, points: Tensor) -> Tensor:

@@ -86,8 +86,12 @@ class WeightedSum(Balancer):
         return torch.stack([w * loss for w, loss in zip(weights, losses.values(), strict=True)]).sum()
 
     def backward(self, losses: Mapping[str, Tensor], parameters: Sequence[Tensor]) -> None:
+        weights = [
+            loss.new_tensor(w)
+            for loss, w in zip(losses.values(), loss_weights(losses, self.weights), strict=True)
+        ]
         gradients = torch.autograd.grad(
-            self.objective(losses), parameters, allow_unused=True, materialize_grads=True
+            list(losses.values()), parameters, weights, allow_unused=True, materialize_grads=True
         )
         for parameter, gradient in zip(parameters, gradients, strict=True):
             parameter.grad = gradient

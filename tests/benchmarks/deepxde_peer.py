@@ -12,7 +12,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from pdes import Problem, State
+from pdes import Derivative, Problem, State
 from pdes.derivatives.plan import FieldDerivatives
 from sciml.tasks import PinnTask
 
@@ -23,7 +23,7 @@ ITERATIONS_A_LOOK = 200
 """L-BFGS iterations between two looks at the clock."""
 
 
-class DeepXDEDerivatives:
+class DeepXDEDerivatives(Derivative):
     """``d`` by dde.grad, of the fields at rows [begin, end) of DeepXDE's inputs and outputs."""
 
     def __init__(
