@@ -255,6 +255,12 @@ def _join(function: Callable[..., Tensor]) -> Callable[..., Jet]:
     return rule
 
 
+def _sum(jet: Jet, dim: int) -> Jet:
+    if dim % jet.rows.dim() == 0:
+        raise UnsupportedError("sum of points")
+    return jet.with_rows(jet.rows.sum(dim))
+
+
 def _unbind(jet: Jet, dim: int = 0) -> tuple[Jet, ...]:
     if dim % jet.rows.dim() == 0:
         raise UnsupportedError("unbind of points")
@@ -300,6 +306,7 @@ _RULES: dict[Callable[..., Any], Callable[..., Any]] = {
     torch.cat: _join(torch.cat),
     torch.stack: _join(torch.stack),
     torch.unbind: _unbind,
+    torch.sum: _sum,
     Tensor.add: _add,
     Tensor.__add__: _add,
     Tensor.__radd__: _add,

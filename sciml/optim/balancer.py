@@ -86,12 +86,14 @@ class WeightedSum(Balancer):
         return torch.stack([w * loss for w, loss in zip(weights, losses.values(), strict=True)]).sum()
 
     def backward(self, losses: Mapping[str, Tensor], parameters: Sequence[Tensor]) -> None:
-        weights = [
-            loss.new_tensor(w)
-            for loss, w in zip(losses.values(), loss_weights(losses, self.weights), strict=True)
-        ]
+        weights = zip(losses.values(), loss_weights(losses, self.weights), strict=True)
+        terms = [(loss, loss.new_tensor(w)) for loss, w in weights if loss.requires_grad]
         gradients = torch.autograd.grad(
-            list(losses.values()), parameters, weights, allow_unused=True, materialize_grads=True
+            [loss for loss, _ in terms],
+            parameters,
+            [w for _, w in terms],
+            allow_unused=True,
+            materialize_grads=True,
         )
         for parameter, gradient in zip(parameters, gradients, strict=True):
             parameter.grad = gradient

@@ -13,10 +13,13 @@ from pdes import Grid, Problem, SobolevTransform
 from pdes.derivatives.jet import Record
 from pdes.problem_residuals import ProblemResiduals
 from sciml.evaluate import relative_l2
-from sciml.optim.jacobian import residual_jacobian
+from sciml.optim.jacobian import batched_jacobian, residual_jacobian
 from sciml.plots import plot_comparison, plot_spacetime
 from sciml.tasks.points import CollocationPoints
 from sciml.tasks.task import Evaluation, Task
+
+_PART = 64
+"""Points that are differentiated at once where each residual takes a backward pass."""
 
 
 class PinnTask(Task):
@@ -71,18 +74,40 @@ class PinnTask(Task):
     def least_squares(
         self, model: nn.Module, batch: Mapping[str, Tensor], parameters: Sequence[Tensor], *, jacobian: bool
     ) -> dict[str, tuple[Tensor, Tensor | None]]:
-        tapes: dict[str, list[Record]] = {}
-        found: dict[str, tuple[Tensor, Tensor | None]] = {}
-        with torch.set_grad_enabled(jacobian):
-            residuals = self._residuals(model, batch, tapes=tapes)
-        for name, r in residuals.items():
-            scale = len(r) ** -0.5
-            rows = residual_jacobian(r, tapes[name], parameters).mul_(scale) if jacobian else None
-            found[name] = (
-                scale * self._measured(name, r.detach()),
-                None if rows is None else self._measured(name, rows),
+        if jacobian and not self._residuals.use_jets(model, batch):
+            found = self._batched_rows(model, batch, parameters)
+        else:
+            tapes: dict[str, list[Record]] = {}
+            with torch.set_grad_enabled(jacobian):
+                residuals = self._residuals(model, batch, tapes=tapes)
+            found = {
+                name: (r.detach(), residual_jacobian(r, tapes[name], parameters) if jacobian else None)
+                for name, r in residuals.items()
+            }
+        return {
+            name: (
+                len(r) ** -0.5 * self._measured(name, r),
+                None if rows is None else self._measured(name, rows.mul_(len(r) ** -0.5)),
             )
-        return found
+            for name, (r, rows) in found.items()
+        }
+
+    def _batched_rows(
+        self, model: nn.Module, batch: Mapping[str, Tensor], parameters: Sequence[Tensor]
+    ) -> dict[str, tuple[Tensor, Tensor | None]]:
+        """Residuals and Jacobians of a model that jets do not go through."""
+        sizes = [len(points) for points in batch.values()]
+        # a residual takes a backward pass over all points of its part
+        parts = min(-(-max(sizes) // _PART), *sizes)
+        found: dict[str, list[tuple[Tensor, Tensor]]] = {}
+        for part in range(parts):
+            some = {name: points.tensor_split(parts)[part] for name, points in batch.items()}
+            for name, r in self._residuals(model, some, jets=False).items():
+                found.setdefault(name, []).append((r.detach(), batched_jacobian(r, parameters)))
+        return {
+            name: (torch.cat([r for r, _ in pieces]), torch.cat([rows for _, rows in pieces]))
+            for name, pieces in found.items()
+        }
 
     def losses(self, model: nn.Module, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         measured = {name: self._measured(name, r) for name, r in self._residuals(model, batch).items()}
