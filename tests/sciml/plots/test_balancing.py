@@ -6,7 +6,7 @@ from sciml.plots import has_balancing, plot_balancing
 PAIRS = ("pde, boundary", "pde, initial", "boundary, initial")
 
 
-def records(n, stage=lambda k: "1 Adam", **fixed):
+def records(n, stage=lambda _: "1 Adam", **fixed):
     return [
         {
             "step": 10 * k,
