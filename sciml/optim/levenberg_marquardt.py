@@ -110,9 +110,9 @@ class LevenbergMarquardt(torch.optim.Optimizer):
         group = self.param_groups[0]
         residual, jacobian = linearise(True)
         assert jacobian is not None
+        self.require_memory(len(residual))
         if not torch.isfinite(jacobian).all() or not torch.isfinite(residual).all():
             raise FloatingPointError("the residuals or their derivatives are not finite")
-        self._require_memory(jacobian)
         scale = _scale(jacobian, group["scaling"])
         jacobian /= scale
         system, cost = DampedSystem(jacobian), float(residual @ residual)
@@ -190,12 +190,14 @@ class LevenbergMarquardt(torch.optim.Optimizer):
         last = self.state[group["params"][0]].get("step") if group["momentum"] else None
         return torch.zeros_like(scale) if last is None else group["momentum"] * last * scale
 
-    def _require_memory(self, jacobian: Tensor) -> None:
-        rows, columns = jacobian.shape
-        needed = DampedSystem.bytes(rows, columns, jacobian.element_size())
-        if needed > self.param_groups[0]["memory"]:
+    def require_memory(self, residuals: int) -> None:
+        """Raises ValueError where a step with so many residuals would need more than ``memory``."""
+        group = self.param_groups[0]
+        columns = sum(p.numel() for p in group["params"])
+        needed = DampedSystem.bytes(residuals, columns, group["params"][0].element_size())
+        if needed > group["memory"]:
             raise ValueError(
-                f"a dense Gauss-Newton step with {rows} residuals and {columns} parameters needs {needed / 2**30:.1f} GiB; "
+                f"a dense Gauss-Newton step with {residuals} residuals and {columns} parameters needs {needed / 2**30:.1f} GiB; "
                 "use fewer points, a smaller network, or LBFGS"
             )
 

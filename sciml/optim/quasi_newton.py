@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
@@ -12,12 +13,14 @@ from torch import Tensor, nn
 
 from sciml.optim.line_search import Trial, strong_wolfe
 
+_LOG = logging.getLogger(__name__)
+
 
 class QuasiNewton(torch.optim.Optimizer, ABC):
     """θ ← θ - a H g with a strong-Wolfe step a and an approximation H of the inverse Hessian.
 
     A method says how H is kept. Where no step along -H g decreases f, H is forgotten; where none along -g does
-    either, the step ends. Trial steps at which f is not finite are shortened.
+    either, the step ends with a warning. Trial steps at which f is not finite are shortened.
 
     Every step evaluates its first gradient anew: H outlives a change of the points on which f is evaluated, but
     gradients on different points are never subtracted. Use float64.
@@ -39,6 +42,7 @@ class QuasiNewton(torch.optim.Optimizer, ABC):
         self._parameters = [p for group in self.param_groups for p in group["params"]]
         if any(p.is_complex() for p in self._parameters):
             raise ValueError(f"{type(self).__name__} needs real parameters; use Adam")
+        self._stuck = False
 
     @abstractmethod
     def _times(self, state: dict[str, Any], vector: Tensor) -> Tensor:
@@ -71,11 +75,18 @@ class QuasiNewton(torch.optim.Optimizer, ABC):
                 if float(y @ s) > 0:
                     self._update(state, s, y, -(found.step**2) * start.slope)
                 value, gradient = found.value, found.gradient
+                self._stuck = False
             elif state:
                 state.clear()
             else:
+                self._warn(gradient)
                 break
         return value
+
+    def _warn(self, gradient: Tensor) -> None:
+        if not self._stuck and bool(gradient.any()):
+            _LOG.warning("no step along the gradient decreases the objective; the parameters stay")
+        self._stuck = True
 
     def _search(
         self, start: Trial, direction: Tensor, first: float, evaluate: Callable[[], float]

@@ -137,6 +137,9 @@ class ResidualStepper(Stepper):
     def check(self, batch: Any) -> None:
         if not isinstance(self.balancer, WeightedSum):
             self._refuse("is no weighted sum of squares", "give the stage balancer: {name: WeightedSum}")
+        residual, _ = self._linearise(batch, jacobian=False, log=False)
+        optimizer: Any = self.optimizer
+        optimizer.require_memory(len(residual))
         self._linearise(batch, jacobian=True, log=False)
 
     def take(self, batch: Any, *, log: bool) -> None:

@@ -219,12 +219,28 @@ def test_what_is_not_finite_at_the_start_is_an_error_and_changes_nothing(method,
 
 
 @every_method
-def test_a_minimum_is_left_alone(method):
+def test_a_minimum_is_left_alone(method, caplog):
     params = parameters([1.0] * 4)
     evaluate = closure(rosenbrock, params)
     assert method(params).step(evaluate) == 0.0
     assert params[0].tolist() == [1.0] * 4
     assert evaluate.calls == 1
+    assert not caplog.text
+
+
+@every_method
+def test_a_gradient_that_misleads_leaves_the_parameters_with_a_warning(method, caplog):
+    params = parameters([1.0, 2.0])
+
+    def uphill():
+        params[0].grad = -params[0].detach()
+        return float(params[0].detach().square().sum())
+
+    optimizer = method(params)
+    for _ in range(3):
+        assert optimizer.step(uphill) == 5.0
+    assert params[0].tolist() == [1.0, 2.0]
+    assert caplog.text.count("the parameters stay") == 1
 
 
 @every_method

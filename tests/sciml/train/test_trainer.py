@@ -5,7 +5,7 @@ import torch
 
 from sciml.assemble import assemble
 from sciml.config import Component, Config, DataConfig, PointsConfig, Stage, TrainConfig
-from sciml.optim import WeightedSum
+from sciml.optim import MultiAdam, WeightedSum
 from sciml.optim.by_name import known_optimizers
 from sciml.train import RunFolder, Trainer, TrainingError
 from sciml.train import trainer as trainer_module
@@ -235,6 +235,40 @@ def test_a_parameter_that_is_not_finite_is_never_saved(tmp_path):
     assert not trainer.run.checkpoint.exists()
 
 
+def test_residuals_that_are_not_finite_keep_the_last_good_parameters(tmp_path, monkeypatch):
+    trainer = start(pinn_config(tmp_path, STAGES["least squares"]))
+    original = trainer.task.least_squares
+
+    def least_squares(model, batch, parameters, *, jacobian):
+        found = original(model, batch, parameters, jacobian=jacobian)
+        broken = trainer.step == 4 and jacobian
+        return (
+            {**found, "initial": (found["initial"][0] * float("nan"), found["initial"][1])}
+            if broken
+            else found
+        )
+
+    monkeypatch.setattr(trainer.task, "least_squares", least_squares)
+    with pytest.raises(
+        TrainingError, match=r"step 4: the residuals or their derivatives are not finite; the last"
+    ):
+        trainer.fit()
+    state = trainer.run.load_checkpoint(torch.device("cpu"))
+    assert state["step"] == 4
+    for name, value in trainer.model.state_dict().items():
+        assert torch.isfinite(value).all()
+        assert torch.equal(value, state["model"][name])
+
+
+@pytest.mark.parametrize("optimizer", ["LevenbergMarquardt", "SSBroyden"])
+def test_what_does_not_fit_into_memory_is_said_before_anything_is_written(tmp_path, optimizer):
+    stages = [Stage("Adam", steps=3), Stage(optimizer, steps=3, options={"memory": 1000})]
+    task, model, balancers, _ = assemble(config := pinn_config(tmp_path / "run", stages))
+    with pytest.raises(ValueError, match=r"GiB.*use .*LBFGS"):
+        Trainer(task, model, config.train, balancers, RunFolder(config.folder)).rehearse()
+    assert not config.folder.exists()
+
+
 def test_line_search_needs_a_scalar(tmp_path):
     trainer = start(pinn_config(tmp_path, STAGES["lbfgs"], balancer=Component("ConFIG")))
     with pytest.raises(ValueError, match="LBFGS with the balancer ConFIG, which has no scalar objective"):
@@ -273,8 +307,28 @@ def test_a_rehearsal_changes_nothing(tmp_path, balancer):
 
 
 def test_every_stage_is_checked_before_the_first(tmp_path):
-    with pytest.raises(ValueError, match="unknown optimizer 'Adm'"):
+    with pytest.raises(ValueError, match=r"train\.stages\[1\]: unknown optimizer 'Adm'"):
         start(pinn_config(tmp_path, [Stage("Adam", steps=1), Stage("Adm", steps=1)]))
+    stages = [Stage("Adam", steps=1), Stage("Adam", steps=1, balancer=Component("MultiAdam"))]
+    with pytest.raises(ValueError, match="Adam with the balancer MultiAdam, which makes whole updates"):
+        start(pinn_config(tmp_path / "balancers", stages)).rehearse()
+
+
+def test_stages_without_a_balancer_share_one_and_others_have_their_own(tmp_path):
+    stages = [
+        Stage("Adam", steps=2),
+        Stage("SGD", steps=2, options={"lr": 1e-3}, balancer=Component("MultiAdam")),
+        Stage("Adam", steps=2),
+    ]
+    trainer = start(pinn_config(tmp_path, stages, balancer=Component("ReLoBRaLo")))
+    first, own, last = trainer.balancers
+    assert first is last
+    assert type(own) is MultiAdam
+    trainer.fit()
+    weights = [record.get("weights") for record in records(trainer)]
+    assert weights[0] == {"momentum": 1.0, "boundary": 1.0, "initial": 1.0}
+    assert weights[2:4] == [None, None]
+    assert weights[4] != weights[0]
 
 
 def test_gradient_clipping(tmp_path):
