@@ -49,8 +49,7 @@ class GradientWeights(AdaptiveWeights):
 
     def __init__(self, rate: float, every: int) -> None:
         super().__init__()
-        if not 0 < rate <= 1:
-            raise ValueError(f"rate must be above 0 and at most 1, not {rate}")
+        require_rate(rate)
         require_positive(every=every)
         self.rate, self.every = rate, every
 
@@ -85,6 +84,12 @@ def softmax_of_ratios(
     ratios = now / (temperature * then.clamp(min=torch.finfo(torch.float64).tiny))
     weights = len(values) * torch.softmax(ratios.clamp(max=1e300), dim=0)
     return dict(zip(values, weights.tolist(), strict=True))
+
+
+def require_rate(rate: float) -> None:
+    """Raises ValueError for a rate that is not above 0 and at most 1."""
+    if not 0 < rate <= 1:
+        raise ValueError(f"rate must be above 0 and at most 1, not {rate}")
 
 
 def require_positive(**options: float) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from itertools import combinations
@@ -50,6 +50,10 @@ class Balance:
         return found
 
 
+Residuals = Callable[[], Mapping[str, tuple[Tensor, Tensor | None]]]
+"""By the name of the loss, residuals (n,) whose square sum is that loss, and their Jacobian (n, P); see `Task.least_squares`."""
+
+
 class Balancer(ABC):
     """Turns named losses into the ``.grad`` of the parameters."""
 
@@ -59,6 +63,12 @@ class Balancer(ABC):
     def objective(self, losses: Mapping[str, Tensor]) -> Tensor | None:
         """The scalar whose gradient this balancer follows; None where there is none, so that no line search can be used."""
         return None
+
+    def observe(self, residuals: Residuals) -> None:
+        """Look at the residuals of a step before its `backward`, for balancers that need more than the losses.
+
+        Raises ValueError, from ``residuals``, where the task has none.
+        """
 
     @abstractmethod
     def backward(self, losses: Mapping[str, Tensor], parameters: Sequence[Tensor]) -> Balance:

@@ -56,7 +56,7 @@ class Task(ABC):
         Raises ValueError where the losses are no squares of residuals.
         """
         raise ValueError(
-            f"{type(self).__name__} has no residuals for a least-squares optimizer; use a first-order one or LBFGS"
+            f"{type(self).__name__} has no residuals for a least-squares optimizer or NTK weights; use a first-order optimizer or LBFGS, and another balancer"
         )
 
     @abstractmethod

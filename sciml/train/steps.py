@@ -6,6 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar, NoReturn
 
 import torch
@@ -56,10 +57,14 @@ class Stepper(ABC):
 
     def _evaluate(self, batch: Any, log: bool) -> None:
         """Losses, and what the balancer makes of them."""
+        self.balancer.observe(
+            partial(self.task.least_squares, self.model, batch, self.parameters, jacobian=True)
+        )
         self.losses = self.task.losses(self.model, batch)
         for name, loss in self.losses.items():
-            if not bool(torch.isfinite(loss)):
-                raise FloatingPointError(f"loss {name!r} is {float(loss.detach())}")
+            value = float(loss.detach())
+            if not math.isfinite(value):
+                raise FloatingPointError(f"loss {name!r} is {value}")
         balance = self.balancer.backward(self.losses, self.parameters)
         if log:
             if balance.gradients is None and self.config.log_gradients:
