@@ -19,10 +19,10 @@ Linearise = Callable[[bool], tuple[Tensor, Tensor | None]]
 
 _TRIALS = 15
 _LEAST_DAMPING = 1e-18
-_CONTRACTION = 0.75
+_CONTRACTION = 0.9
 """A correction is taken while it is at most this share of the one before."""
 _CONVERGED = 1e-2
-"""Corrections end where one is this share of the whole step."""
+"""Corrections end where one lowers the damped sum of squares by less than this share."""
 
 
 class _Trial(NamedTuple):
@@ -75,7 +75,7 @@ class LevenbergMarquardt(torch.optim.Optimizer):
         lr: float = 1.0,
         damping: float = 1e-3,
         scaling: float = 0.5,
-        corrections: int = 8,
+        corrections: int = 30,
         line_search: int = 0,
         momentum: float = 0.0,
         memory: float = 8 * 2**30,
@@ -178,8 +178,9 @@ class LevenbergMarquardt(torch.optim.Optimizer):
             corrected = trial(best.unknown + change, best.step + correction)
             if not damped(corrected) <= damped(best):
                 break
+            converged = damped(corrected) > (1 - _CONVERGED) * damped(best)
             best = corrected
-            if size < _CONVERGED * float(best.step.norm()):
+            if converged:
                 break
         return best
 
