@@ -19,7 +19,7 @@ Linearise = Callable[[bool], tuple[Tensor, Tensor | None]]
 
 _TRIALS = 15
 _LEAST_DAMPING = 1e-18
-_CONTRACTION = 0.9
+_CONTRACTION = 0.7
 """A correction is taken while it is at most this share of the one before."""
 _CONVERGED = 1e-2
 """Corrections end where one lowers the damped sum of squares by less than this share."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -14,6 +14,7 @@ import sciml.optim
 from sciml.config import Stage, TrainConfig
 from sciml.optim import Balancer, LevenbergMarquardt, WeightedSum, learning_rate_factor
 from sciml.optim.balancer import loss_weights
+from sciml.optim.jacobian_weights import jacobian_weights
 from sciml.tasks.task import Task
 from sciml.train.progress import Progress
 from sciml.train.run_folder import RunFolder
@@ -26,6 +27,10 @@ LBFGS_DEFAULTS = {
     "tolerance_change": 0.0,
 }
 """A tolerance would only end one step early; when a stage ends is for the trainer to say."""
+
+
+_WEIGHTS_EVERY = 20
+"""Steps between two updates of the automatic weights of least squares."""
 
 
 class TrainingError(RuntimeError):
@@ -73,6 +78,7 @@ class Trainer:
         self._optimizer = self._start_stage()
         self._batch: Any = None
         self._losses: dict[str, Tensor] = {}
+        self._automatic_weights: dict[str, float] = {}
 
     def _length(self, stage: Stage) -> int:
         if stage.steps is not None:
@@ -98,6 +104,7 @@ class Trainer:
         self.step, self.wall_s = state["step"], state["wall_s"]
         self._stage, self._stage_step = state["stage"], state["stage_step"]
         self._stage_wall_s = state["stage_wall_s"]
+        self._automatic_weights = state["automatic_weights"]
         self._optimizer = self._start_stage()
         self._optimizer.load_state_dict(state["optimizer"])
         self.balancer.load_state_dict(state["balancer"])
@@ -144,6 +151,7 @@ class Trainer:
                 "stage": self._stage,
                 "stage_step": self._stage_step,
                 "stage_wall_s": self._stage_wall_s,
+                "automatic_weights": self._automatic_weights,
             }
         )
 
@@ -243,10 +251,18 @@ class Trainer:
         parts = self.task.least_squares(self.model, batch, self.parameters, jacobian=jacobian)
         assert isinstance(self.balancer, WeightedSum)  # see rehearse
         self._losses = {name: r @ r for name, (r, _) in parts.items()}
-        weights = [w**0.5 for w in loss_weights(self._losses, self.balancer.weights)]
+        self._refresh_automatic_weights({name: j for name, (_, j) in parts.items() if j is not None})
+        chosen = self.balancer.weights or self._automatic_weights
+        weights = [w**0.5 for w in loss_weights(self._losses, chosen)]
         residual = torch.cat([w * r for w, (r, _) in zip(weights, parts.values(), strict=True)])
         rows = [j.mul_(w) for w, (_, j) in zip(weights, parts.values(), strict=True) if j is not None]
         return residual, torch.cat(rows) if rows else None
+
+    def _refresh_automatic_weights(self, jacobians: Mapping[str, Tensor]) -> None:
+        """Where the user gives no weights for least squares, they follow from the Jacobians, once in a while."""
+        assert isinstance(self.balancer, WeightedSum)  # see rehearse
+        if len(jacobians) > 1 and not self.balancer.weights and self._stage_step % _WEIGHTS_EVERY == 0:
+            self._automatic_weights = jacobian_weights(jacobians)
 
     def _require_finite(self) -> None:
         for name, loss in self._losses.items():
@@ -260,6 +276,7 @@ class Trainer:
         record["stage"] = f"{self._stage + 1} {self.config.stages[self._stage].optimizer}"
         record["lr"] = self._optimizer.param_groups[0]["lr"]
         record |= {name: float(loss.detach()) for name, loss in self._losses.items()}
+        record |= {f"weight_{name}": weight for name, weight in self._automatic_weights.items()}
         record |= {f"parameter_{name}": p.detach().tolist() for name, p in self._physical.items()}
         every = self.config.validate_every
         if done or (every and self.step % every == 0):

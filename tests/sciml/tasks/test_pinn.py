@@ -173,5 +173,8 @@ def test_a_grid_that_does_not_fit():
         on_grid(shape=[8])
     with pytest.raises(ValueError, match=r"points\.sobolev_order needs points on a grid"):
         task(sobolev_order=-1.0)
-    with pytest.raises(ValueError, match=r"points\.adaptive and points\.redraw_above draw points where points\.grid fixes them"):
+    with pytest.raises(
+        ValueError,
+        match=r"points\.adaptive and points\.redraw_above draw points where points\.grid fixes them",
+    ):
         task(grid=burgers_shock().collocation_grid([8, 8]), adaptive=0.5)
