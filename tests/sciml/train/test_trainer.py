@@ -265,14 +265,11 @@ def test_metrics_file(tmp_path):
     assert not isinstance(trainer.balancer, ConFIG)
 
 
-def records(config):
-    return [json.loads(line) for line in (config.folder / "metrics.jsonl").read_text().splitlines()]
-
-
 def test_least_squares_weighs_the_losses_by_itself_and_says_so(tmp_path):
     config = pinn_config(tmp_path / "a", [Stage("LevenbergMarquardt", steps=3)])
-    start(config).fit()
-    weights = [{k: v for k, v in r.items() if k.startswith("weight_")} for r in records(config)]
+    trainer = start(config)
+    trainer.fit()
+    weights = [{k: v for k, v in r.items() if k.startswith("weight_")} for r in records(trainer)]
     assert set(weights[0]) == {"weight_momentum", "weight_boundary", "weight_initial"}
     assert min(weights[0].values()) == 1
     # they are refreshed once in a while, not at every step
@@ -282,5 +279,6 @@ def test_least_squares_weighs_the_losses_by_itself_and_says_so(tmp_path):
 def test_weights_of_the_user_stay(tmp_path):
     given = Component("WeightedSum", {"weights": {"initial": 10.0}})
     config = pinn_config(tmp_path / "a", [Stage("LevenbergMarquardt", steps=2)], balancer=given)
-    start(config).fit()
-    assert not any(key.startswith("weight_") for key in records(config)[0])
+    trainer = start(config)
+    trainer.fit()
+    assert not any(key.startswith("weight_") for key in records(trainer)[0])
