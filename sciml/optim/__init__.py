@@ -12,6 +12,7 @@ from sciml.optim.ntk import NTK
 from sciml.optim.relobralo import ReLoBRaLo
 from sciml.optim.schedule import learning_rate_factor
 from sciml.optim.self_adaptive import SelfAdaptive
+from sciml.optim.sketched_gauss_newton import SketchedGaussNewton
 from sciml.optim.torchjd import TorchJD
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "MultiAdam",
     "ReLoBRaLo",
     "SelfAdaptive",
+    "SketchedGaussNewton",
     "TorchJD",
     "WeightedSum",
     "conditioning",

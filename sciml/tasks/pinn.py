@@ -17,6 +17,7 @@ from pdes.derivatives.plan import JetPlan
 from pdes.residual import plan_derivatives, point_residual, point_state
 from sciml.evaluate import relative_l2
 from sciml.optim.jacobian import residual_jacobian
+from sciml.optim.sketch import RowSketch
 from sciml.plots import plot_comparison, plot_spacetime
 from sciml.tasks.points import CollocationPoints
 from sciml.tasks.task import Evaluation, Task
@@ -126,15 +127,25 @@ class PinnTask(Task):
         return residuals
 
     def least_squares(
-        self, model: nn.Module, batch: Mapping[str, Tensor], parameters: Sequence[Tensor], *, jacobian: bool
+        self,
+        model: nn.Module,
+        batch: Mapping[str, Tensor],
+        parameters: Sequence[Tensor],
+        *,
+        jacobian: bool | RowSketch,
     ) -> dict[str, tuple[Tensor, Tensor | None]]:
         tapes: dict[str, list[Record]] = {}
         found: dict[str, tuple[Tensor, Tensor | None]] = {}
-        with torch.set_grad_enabled(jacobian):
+        with torch.set_grad_enabled(bool(jacobian)):
             residuals = self.residuals(model, batch, tapes)
+        start = 0
         for name, r in residuals.items():
             scale = len(r) ** -0.5
-            rows = residual_jacobian(r, tapes[name], parameters).mul_(scale) if jacobian else None
+            rows = None
+            if jacobian:
+                sketch = jacobian.part(start, start + len(r)) if isinstance(jacobian, RowSketch) else None
+                rows = residual_jacobian(r, tapes[name], parameters, sketch).mul_(scale)
+            start += len(r)
             found[name] = (
                 scale * self._measured(name, r.detach()),
                 None if rows is None else self._measured(name, rows),

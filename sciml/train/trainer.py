@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from sciml.config import Stage, TrainConfig
 from sciml.optim import Balancer, LevenbergMarquardt, WeightedSum, learning_rate_factor
 from sciml.optim.balancer import loss_weights
 from sciml.optim.jacobian_weights import jacobian_weights
+from sciml.optim.sketch import RowSketch
 from sciml.tasks.task import Task
 from sciml.train.progress import Progress
 from sciml.train.run_folder import RunFolder
@@ -122,12 +124,15 @@ class Trainer:
             losses = self.task.losses(self.model, self.task.batch(0, self.model))
             self.balancer.backward(losses, self.parameters)
             uses_line_search = any(stage.optimizer == "LBFGS" for stage in self.config.stages)
-            if any(stage.optimizer == "LevenbergMarquardt" for stage in self.config.stages):
-                if not isinstance(self.balancer, WeightedSum):
-                    raise ValueError(
-                        "LevenbergMarquardt minimises a weighted sum; set train.balancer.name to WeightedSum"
-                    )
-                self._linearise(self.task.batch(0, self.model), True)
+            for stage in self.config.stages:
+                optimizer = make_optimizer(stage, self.parameters)
+                if isinstance(optimizer, LevenbergMarquardt):
+                    if not isinstance(self.balancer, WeightedSum):
+                        raise ValueError(
+                            f"{stage.optimizer} minimises a weighted sum; set train.balancer.name to WeightedSum"
+                        )
+                    batch = self.task.batch(0, self.model)
+                    optimizer.check(partial(self._linearise, batch))
             if uses_line_search and self.balancer.objective(losses) is None:
                 raise ValueError(
                     f"the balancer {type(self.balancer).__name__} has no scalar objective, which the line search of LBFGS needs; "
@@ -227,7 +232,7 @@ class Trainer:
 
         if isinstance(self._optimizer, LevenbergMarquardt):
             try:
-                self._optimizer.step(lambda jacobian: self._linearise(batch, jacobian))
+                self._optimizer.step(partial(self._linearise, batch))
             except FloatingPointError as error:
                 raise TrainingError(f"step {self.step}: {error}; {self._advice()}") from error
             return
@@ -246,8 +251,8 @@ class Trainer:
 
         self._optimizer.step(closure)
 
-    def _linearise(self, batch: Any, jacobian: bool) -> tuple[Tensor, Tensor | None]:
-        """All weighted residuals as one vector, and their Jacobian."""
+    def _linearise(self, batch: Any, jacobian: bool | RowSketch) -> tuple[Tensor, Tensor | None]:
+        """All weighted residuals as one vector, and their Jacobian or a sketch of it."""
         parts = self.task.least_squares(self.model, batch, self.parameters, jacobian=jacobian)
         assert isinstance(self.balancer, WeightedSum)  # see rehearse
         self._losses = {name: r @ r for name, (r, _) in parts.items()}
@@ -256,6 +261,8 @@ class Trainer:
         weights = [w**0.5 for w in loss_weights(self._losses, chosen)]
         residual = torch.cat([w * r for w, (r, _) in zip(weights, parts.values(), strict=True)])
         rows = [j.mul_(w) for w, (_, j) in zip(weights, parts.values(), strict=True) if j is not None]
+        if isinstance(jacobian, RowSketch):
+            return residual, torch.stack(rows).sum(0)
         return residual, torch.cat(rows) if rows else None
 
     def _refresh_automatic_weights(self, jacobians: Mapping[str, Tensor]) -> None:

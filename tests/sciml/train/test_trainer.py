@@ -75,6 +75,7 @@ STAGES = {
     "adam": [Stage("Adam", steps=12, schedule="cosine", options={"lr": 1e-2})],
     "lbfgs": [Stage("LBFGS", steps=8, options={"lr": 1.0, "max_iter": 5})],
     "least squares": [Stage("LevenbergMarquardt", steps=9)],
+    "sketched": [Stage("SketchedGaussNewton", steps=9, options={"sketch": 20, "momentum": 0.3})],
     "adam, then lbfgs": [
         Stage("Adam", steps=5, options={"lr": 1e-2}),
         Stage("LBFGS", steps=5, options={"max_iter": 5}),
