@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check bench format clean
+.PHONY: demo test check bench bench-pinn format clean
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -27,10 +27,15 @@ check: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Measurements that take minutes: the figures of docs/benchmarks.md.
+# Measurements, about four hours: the figures of docs/benchmarks.md.
 bench: $(STAMP)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[dev,bench]"
 	$(BIN)/pytest -m bench -s
+
+# Those of PINNs, about three hours; each file runs by itself too.
+bench-pinn: $(STAMP)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[dev,bench]"
+	$(BIN)/pytest -m bench -s $(addprefix tests/benchmarks/, test_adam_step.py test_balancers.py test_conditioning.py test_pinn_accuracy.py test_balancer_table.py)
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix .

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import Tensor
 
-from sciml.optim.balancer import Balancer, loss_weights
+from sciml.optim.balancer import Balance, Balancer, loss_weights
 from sciml.optim.gradients import gram_matrix, loss_gradients, set_gradient
 
 _RANK_TOLERANCE = 1e-12
@@ -100,6 +100,9 @@ class ConFIG(Balancer):
         self.weights = dict(weights or {})
         self.length = require_length(length)
 
-    def backward(self, losses: Mapping[str, Tensor], parameters: Sequence[Tensor]) -> None:
+    def backward(self, losses: Mapping[str, Tensor], parameters: Sequence[Tensor]) -> Balance:
         weights = torch.tensor(loss_weights(losses, self.weights), dtype=torch.float64)
-        set_gradient(parameters, config_direction(loss_gradients(losses, parameters), weights, self.length))
+        gradients = loss_gradients(losses, parameters)
+        coefficients = config_coefficients(gram_matrix(gradients), weights, self.length)
+        set_gradient(parameters, coefficients.to(gradients.dtype) @ gradients)
+        return Balance(coefficients, gradients)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -70,6 +70,8 @@ class LevenbergMarquardt(torch.optim.Optimizer):
     J. P. Sethna, arXiv:1201.5885, for geodesic acceleration; J. Fan, Math. Comp. 81 (2012) 447, for steps with an old
     Jacobian; G. Goldshlager, N. Abrahamsen, L. Lin, J. Comput. Phys. 516 (2024) 113351, for momentum.
     """
+
+    needs: ClassVar[str] = "residuals"
 
     def __init__(
         self,
