@@ -75,6 +75,7 @@ def records(trainer):
 STAGES = {
     "adam": [Stage("Adam", steps=12, schedule="cosine", options={"lr": 1e-2})],
     "lbfgs": [Stage("LBFGS", steps=8, options={"max_iter": 5})],
+    "least squares": [Stage("LevenbergMarquardt", steps=9)],
     "adam, then lbfgs": [
         Stage("Adam", steps=5, options={"lr": 1e-2}),
         Stage("LBFGS", steps=5, options={"max_iter": 5}),
