@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from pdes.conditions import Condition, Dirichlet, Initial, Periodic, Value, prescribed
 from pdes.derivatives.function_jet import function_jet
 from pdes.derivatives.jet import Jet
-from pdes.derivatives.multi_index import Index
+from pdes.derivatives.layout import Layout
 from pdes.geometry import Box, SpaceTime
 from pdes.problem import Problem
 
@@ -34,7 +34,7 @@ class _End:
 
 
 class _KnownJets(NamedTuple):
-    indices: tuple[Index, ...]
+    layout: Layout
     points: Tensor
     lift: Jet
     factor: Jet
@@ -137,17 +137,12 @@ class ExactConditions(nn.Module):
 
     def _known_jets(self, points: Jet) -> tuple[Jet, Jet]:
         """The jets of G and F: they do not change while the points stay, so those of the last batches are kept."""
-        z = points.data[0]
+        layout = points.layout
+        z = layout.split(points.rows)[0]
         for kept in self._jets:
-            if (
-                kept.indices == points.indices
-                and kept.points.dtype == z.dtype
-                and torch.equal(kept.points, z)
-            ):
+            if kept.layout == layout and kept.points.dtype == z.dtype and torch.equal(kept.points, z):
                 return kept.lift, kept.factor
-        new = _KnownJets(
-            points.indices, z, *(function_jet(f, z, points.indices) for f in (self.lift, self.factor))
-        )
+        new = _KnownJets(layout, z, *(function_jet(f, z, layout) for f in (self.lift, self.factor)))
         self._jets.append(new)
         return new.lift, new.factor
 

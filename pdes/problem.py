@@ -11,8 +11,9 @@ from torch import Tensor
 from pdes.conditions import Condition, Evaluate, Periodic
 from pdes.geometry import Box, Domain
 from pdes.grid import Axis, Grid
+from pdes.jet_pass import Network, PointInput
 from pdes.pde import PDE
-from pdes.residual import Network, PointInput, point_state
+from pdes.residual import point_state
 
 
 @dataclass(frozen=True)

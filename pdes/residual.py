@@ -7,17 +7,13 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
-from pdes.derivatives import Autograd, GridDerivatives
+from pdes.derivatives import Autograd, Derivative, GridDerivatives
 from pdes.derivatives.grid import Method
-from pdes.derivatives.jet import Jet, Record
-from pdes.derivatives.plan import JetDerivatives, JetPlan, Recorder, make_plan
+from pdes.derivatives.jet import Record
+from pdes.derivatives.plan import JetPlan, Recorder, make_plan
 from pdes.grid import Grid
-from pdes.pde import PDE, Derivative, State
-
-Network = Callable[[Tensor], Tensor]
-"""Points (n, d) to fields (n, k)."""
-PointInput = float | Callable[[Tensor], Tensor]
-"""A given field at scattered points: a number, or a torch function of the points (n, d) to values (n,)."""
+from pdes.jet_pass import JetPass, Network, PointInput, check_output, known_values
+from pdes.pde import PDE, State
 
 
 def _require(pde: PDE, kind: str, needed: tuple[str, ...], given: Mapping[str, object]) -> None:
@@ -25,14 +21,6 @@ def _require(pde: PDE, kind: str, needed: tuple[str, ...], given: Mapping[str, o
     if missing:
         raise ValueError(
             f"{type(pde).__name__} needs the {kind} {', '.join(missing)}; given: {', '.join(given) or 'none'}"
-        )
-
-
-def _check_output(pde: PDE, output: Tensor | Jet, n: int) -> None:
-    if tuple(output.shape) != (n, len(pde.fields)):
-        raise ValueError(
-            f"{type(pde).__name__} has fields {', '.join(pde.fields)}, so the network must return "
-            f"({n}, {len(pde.fields)}), not {tuple(output.shape)}"
         )
 
 
@@ -49,40 +37,27 @@ def point_state(
     With a ``plan`` that has indices, one forward pass of jets gives all derivatives; otherwise they are taken by
     automatic differentiation as they are asked for. Jets note on a ``tape`` where parameters enter them.
 
+    Jets need a graph only for derivatives by the parameters, so without gradients they make none.
+
     Raises ValueError where the network's output is not (n, number of fields), an input is missing, or an
     input function does not depend on the points differentiably (its derivative would silently be zero).
     """
     inputs = inputs or {}
     _require(pde, "inputs", pde.inputs, inputs)
-    by_jet = plan is not None and plan.indices is not None
-    points = points.detach()
-    if not by_jet:
-        points.requires_grad_()
-    # jets need a graph only for derivatives by the parameters, which is for the caller to say
-    with torch.set_grad_enabled(torch.is_grad_enabled() or not by_jet):
-        if plan is not None and plan.indices is not None:
-            jet = network(Jet.of_coordinates(points, plan.indices, tape))  # type: ignore[arg-type]
-            _check_output(pde, jet, len(points))
-            fields = jet.data[0].unbind(1)
-            d: Derivative = JetDerivatives(pde.coords, dict(zip(plan.indices, jet.data, strict=True)), fields)
-        else:
-            output = network(points)
-            _check_output(pde, output, len(points))
-            fields = output.unbind(1)
-            d = Autograd(pde.coords, points)
-        values = dict(zip(pde.coords, points.unbind(1), strict=True))
-        values |= dict(zip(pde.fields, fields, strict=True))
-        for name in pde.inputs:
-            given = inputs[name]
-            if callable(given):
-                values[name] = given(points)
-                if not by_jet and not values[name].requires_grad:
-                    raise ValueError(
-                        f"input {name!r} does not depend on the points differentiably; give a number or a torch function of the points"
-                    )
-            else:
-                values[name] = torch.full_like(points[:, 0], float(given))
-    return State(values), d
+    if plan is not None and plan.indices is not None:
+        return JetPass(pde, [(points, plan.indices)], inputs).states(network, tape)[0]
+    points = points.detach().requires_grad_()
+    with torch.enable_grad():
+        output = network(points)
+        check_output(pde, output, len(points))
+        values = known_values(pde, points, inputs)
+    for name in pde.inputs:
+        if callable(inputs[name]) and not values[name].requires_grad:
+            raise ValueError(
+                f"input {name!r} does not depend on the points differentiably; give a number or a torch function of the points"
+            )
+    values |= dict(zip(pde.fields, output.unbind(1), strict=True))
+    return State(values), Autograd(pde.coords, points)
 
 
 def plan_derivatives(

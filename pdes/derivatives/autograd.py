@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from pdes.derivatives.axes import parse_axes
+from pdes.derivatives.derivative import Derivative
 
 
-class Autograd:
+class Autograd(Derivative):
     """``d`` for expressions computed from ``points``.
 
     One backward pass gives the derivatives by all coordinates at once, and each is kept, so that

@@ -8,37 +8,57 @@ import torch
 from torch import Tensor
 
 from pdes.derivatives.jet import Jet
-from pdes.derivatives.multi_index import Index
+from pdes.derivatives.layout import Layout
+from pdes.derivatives.multi_index import Index, Laplacian
 
 _CHUNK = 1024
 
 
-def function_jet(function: Callable[[Tensor], Tensor], points: Tensor, indices: Sequence[Index]) -> Jet:
+def function_jet(function: Callable[[Tensor], Tensor], points: Tensor, layout: Layout) -> Jet:
     """Value and derivatives of ``function``, points (n, d) to (n, k), without a graph.
 
     Points are taken in chunks, since the graphs of nested derivatives are many times as large as what they give.
-    ``indices`` must hold with each multi-index all that are contained in it, as `multi_index.closure` gives them.
     """
-    chunks = [_derivatives(function, part, indices) for part in points.split(_CHUNK)]
-    return Jet(indices, torch.cat(chunks, 1))
+    rows: list[list[Tensor]] = [[] for _ in layout.indices]
+    for start in range(0, len(points), _CHUNK):
+        # a derivative is held at the first points only
+        held = [k for k, count in enumerate(layout.counts) if count > start]
+        found = _derivatives(function, points[start : start + _CHUNK], [layout.indices[k] for k in held])
+        for k, values in zip(held, found, strict=True):
+            rows[k].append(values[: layout.counts[k] - start])
+    return Jet(layout, torch.cat([part for parts in rows for part in parts]))
 
 
-def _derivatives(function: Callable[[Tensor], Tensor], points: Tensor, indices: Sequence[Index]) -> Tensor:
-    """(indices, n, k)."""
+def _derivatives(
+    function: Callable[[Tensor], Tensor], points: Tensor, indices: Sequence[Index]
+) -> list[Tensor]:
+    """The derivatives one by one, (n, k) each."""
     with torch.enable_grad():
         z = points.detach().clone().requires_grad_()
-        values = function(z).to(z.dtype)
-        columns = []
-        for value in values.unbind(1):
-            found: dict[Index, Tensor] = {(): value}
-            gradients: dict[Index, Tensor] = {}
-            for index in indices[1:]:
-                below = index[:-1]
-                if below not in gradients:
-                    gradients[below] = _gradient(found[below], z)
-                found[index] = gradients[below][:, index[-1]]
-            columns.append(torch.stack([found[index].detach() for index in indices]))
-    return torch.stack(columns, -1)
+        fields = [_Derivatives(value, z) for value in function(z).to(z.dtype).unbind(1)]
+        return [torch.stack([d(index).detach() for d in fields], 1) for index in indices]
+
+
+class _Derivatives:
+    """The derivatives of one expression (n,) by multi-index, each taken once."""
+
+    def __init__(self, value: Tensor, points: Tensor) -> None:
+        self._points = points
+        self._value = value
+        self._gradients: dict[Index, Tensor] = {}
+
+    def __call__(self, index: Index) -> Tensor:
+        if isinstance(index, Laplacian):
+            return torch.stack([self((i, i)) for i in index.coords]).sum(0)
+        if not index:
+            return self._value
+        *below, last = index
+        return self._gradient(tuple(below))[:, last]
+
+    def _gradient(self, index: Index) -> Tensor:
+        if index not in self._gradients:
+            self._gradients[index] = _gradient(self(index), self._points)
+        return self._gradients[index]
 
 
 def _gradient(value: Tensor, points: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from typing import Literal
 from torch import Tensor
 
 from pdes.derivatives.axes import parse_axes
+from pdes.derivatives.derivative import Derivative
 from pdes.derivatives.spectral import spectral_derivative
 from pdes.derivatives.stencil import stencil_derivative
 from pdes.grid import Grid
@@ -16,7 +17,7 @@ Method = Literal["auto", "spectral", "stencil"]
 METHODS: tuple[Method, ...] = ("auto", "spectral", "stencil")
 
 
-class GridDerivatives:
+class GridDerivatives(Derivative):
     """``d`` for expressions of shape (..., *grid).
 
     Parameters

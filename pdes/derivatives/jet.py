@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache
 from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from pdes.derivatives import activations
-from pdes.derivatives.activations import Derivatives
-from pdes.derivatives.multi_index import Index, faa_di_bruno, leibniz
+from pdes.derivatives.activations import Activation
+from pdes.derivatives.jet_functions import Composition, Dense, Linear, Product
+from pdes.derivatives.layout import Layout
+from pdes.derivatives.multi_index import Index
 
 
 class UnsupportedError(Exception):
@@ -45,34 +45,69 @@ class SumRecord(NamedTuple):
 
 
 Record = LinearRecord | ProductRecord | SumRecord
-"""Where a tensor that is trained, or computed from such, enters a jet."""
+"""Where a tensor that is trained, or computed from such, enters a jet; derivatives first, (derivatives, n, ...)."""
+
+
+class Deferred(NamedTuple):
+    """A linear map that waits for what follows: with an activation it is done as one."""
+
+    input: Tensor
+    weight: Tensor
+    bias: Tensor | None
 
 
 class Jet:
-    """Values and derivatives, stacked: ``data[k]`` is the derivative ``indices[k]``, and ``indices[0]`` is ().
+    """Values and derivatives of a tensor of points, (n, ...), as ``rows`` that a `Layout` describes.
 
     Torch functions take jets in place of tensors (`__torch_function__`), so a network needs no change: linear
     maps act on all derivatives at once, products follow Leibniz's rule and activations Faà di Bruno's.
 
-    A ``tape`` notes every place where a tensor that requires gradients enters the jet.
+    A ``tape`` notes every place where a tensor that requires gradients enters the jet; all derivatives are then held at
+    all points.
 
     Raises UnsupportedError, from the function that is not known.
     """
 
-    def __init__(self, indices: Sequence[Index], data: Tensor, tape: list[Record] | None = None) -> None:
-        self.indices, self.data, self.tape = tuple(indices), data, tape
+    def __init__(self, layout: Layout, rows: Tensor | Deferred, tape: list[Record] | None = None) -> None:
+        self.layout, self._rows, self.tape = layout, rows, tape
+
+    @property
+    def rows(self) -> Tensor:
+        rows = self._rows
+        if isinstance(rows, Deferred):
+            self._rows = rows = Linear.apply(*rows, self.layout.counts[0])
+        return rows
+
+    @property
+    def deferred(self) -> Deferred | None:
+        """The linear map that these rows would come from, if nothing has asked for them yet."""
+        return self._rows if isinstance(self._rows, Deferred) else None
+
+    @classmethod
+    def stacked(cls, indices: Sequence[Index], data: Tensor) -> Jet:
+        """From the derivatives ``data[k]`` by ``indices[k]``, (n, ...) each; ``indices[0]`` is ()."""
+        return cls(Layout(tuple(indices), (data.shape[1],) * len(data)), data.flatten(0, 1))
 
     @classmethod
     def of_coordinates(
-        cls, points: Tensor, indices: Sequence[Index], tape: list[Record] | None = None
+        cls,
+        points: Tensor,
+        indices: Sequence[Index],
+        counts: Sequence[int] | None = None,
+        tape: list[Record] | None = None,
     ) -> Jet:
-        """The coordinates themselves: points (n, d), first derivatives 1 or 0, higher ones 0."""
-        data = points.new_zeros(len(indices), *points.shape)
-        data[0] = points
-        for k, index in enumerate(indices):
-            if len(index) == 1:
-                data[k, :, index[0]] = 1
-        return cls(indices, data, tape)
+        """The coordinates themselves: points (n, d), first derivatives 1 or 0, higher ones 0.
+
+        Derivative k is held at the first ``counts[k]`` points, at all by default.
+        """
+        layout = Layout(tuple(indices), tuple(counts or [len(points)] * len(indices)))
+        rows = points.new_zeros(sum(layout.counts), points.shape[1])
+        for index, part in zip(layout.indices, layout.split(rows), strict=True):
+            if index == ():
+                part.copy_(points)
+            elif isinstance(index, tuple) and len(index) == 1:
+                part[:, index[0]] = 1
+        return cls(layout, rows, tape)
 
     @classmethod
     def __torch_function__(
@@ -89,15 +124,23 @@ class Jet:
 
     @property
     def shape(self) -> torch.Size:
-        return self.data.shape[1:]
+        return torch.Size((self.layout.counts[0], *self.rows.shape[1:]))
 
-    def with_data(self, data: Tensor) -> Jet:
-        return Jet(self.indices, data, self.tape)
+    @property
+    def data(self) -> Tensor:
+        """The derivatives stacked, (derivatives, n, ...), where all are held at all points."""
+        if not self.layout.uniform:
+            raise UnsupportedError("stacking derivatives that are held at different points")
+        return self.rows.unflatten(0, (len(self.layout.indices), self.layout.counts[0]))
+
+    def with_rows(self, rows: Tensor) -> Jet:
+        return Jet(self.layout, rows, self.tape)
 
     def __getitem__(self, key: Any) -> Jet:
-        return self.with_data(
-            self.data[(slice(None), *key) if isinstance(key, tuple) else (slice(None), key)]
-        )
+        points, *rest = key if isinstance(key, tuple) else (key,)
+        if points is not Ellipsis and points != slice(None):
+            raise UnsupportedError("taking some of the points")
+        return self.with_rows(self.rows[(points, *rest)])
 
     def __add__(self, other: Any) -> Jet:
         return _add(self, other)
@@ -105,7 +148,7 @@ class Jet:
     __radd__ = __add__
 
     def __neg__(self) -> Jet:
-        return self.with_data(-self.data)
+        return self.with_rows(-self.rows)
 
     def __sub__(self, other: Any) -> Jet:
         return _add(self, -other)
@@ -120,126 +163,80 @@ class Jet:
 
     def __truediv__(self, other: Any) -> Jet:
         if isinstance(other, Jet):
-            raise UnsupportedError("division by an expression of the coordinates")
+            return _multiply(self, _compose(activations.reciprocal)(other))
         return _multiply(self, 1 / other)
 
-    def note(self, record: Record, *trained: Any) -> None:
-        """Put ``record`` on the tape if one of the ``trained`` requires gradients."""
-        if self.tape is not None and any(isinstance(t, Tensor) and t.requires_grad for t in trained):
-            self.tape.append(record)
+    def __rtruediv__(self, other: Any) -> Jet:
+        return _multiply(other, _compose(activations.reciprocal)(self))
+
+    def __pow__(self, exponent: Any) -> Jet:
+        if exponent == 2:
+            return _multiply(self, self)
+        if not isinstance(exponent, int | float):
+            raise UnsupportedError("a power whose exponent is no number")
+        return _compose(activations.power(exponent))(self)
+
+    def tape_for(self, *trained: Any) -> list[Record] | None:
+        """The tape, if it must hear of these since one of them requires gradients."""
+        return self.tape if any(isinstance(t, Tensor) and t.requires_grad for t in trained) else None
+
+
+def _same_layout(a: Jet, b: Jet) -> None:
+    if a.layout != b.layout:
+        raise UnsupportedError("combining jets that hold different derivatives")
 
 
 def _add(a: Any, b: Any) -> Jet:
     if isinstance(a, Jet) and isinstance(b, Jet):
-        return a.with_data(a.data + b.data)
+        _same_layout(a, b)
+        return a.with_rows(a.rows + b.rows)
     jet, constant = (a, b) if isinstance(a, Jet) else (b, a)
-    value = jet.data[:1] + constant
-    jet.note(SumRecord(constant, value), constant)
-    return jet.with_data(torch.cat([value, jet.data[1:].expand(-1, *value.shape[1:])]))
+    n = jet.layout.counts[0]
+    value = jet.rows[:n] + constant
+    tape = jet.tape_for(constant)
+    if tape is not None:
+        value = value[None]
+        tape.append(SumRecord(constant, value))
+        value = value[0]
+    rest = jet.rows[n:]
+    return jet.with_rows(torch.cat([value, rest.expand(-1, *value.shape[1:])]))
 
 
 def _multiply(a: Any, b: Any) -> Jet:
-    if not (isinstance(a, Jet) and isinstance(b, Jet)):
-        jet, factor = (a, b) if isinstance(a, Jet) else (b, a)
-        out = jet.data * factor
-        jet.note(ProductRecord(factor, jet.data, out), factor)
-        return jet.with_data(out)
-    place = {index: k for k, index in enumerate(a.indices)}
-    parts = []
-    for index in a.indices:
-        terms = [c * (a.data[place[left]] * b.data[place[right]]) for c, left, right in leibniz(index)]
-        parts.append(sum(terms[1:], terms[0]))
-    return a.with_data(torch.stack(parts))
-
-
-class _Linear(torch.autograd.Function):
-    """x (c, n, i) -> x Wᵀ, and the bias to the values alone, without a copy of the rest."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        ctx.save_for_backward(x, weight)
-        ctx.has_bias = bias is not None
-        out = F.linear(x, weight)
-        if bias is not None:
-            out[0] += bias
-        return out
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
-        x, weight = ctx.saved_tensors
-        flat = grad.flatten(0, -2)
-        return (
-            grad @ weight if ctx.needs_input_grad[0] else None,
-            flat.T @ x.flatten(0, -2) if ctx.needs_input_grad[1] else None,
-            grad[0].sum(0) if ctx.has_bias else None,
-        )
-
-
-class _Compose(torch.autograd.Function):
-    """σ of a jet. Faà di Bruno's terms of one block are σ' times all derivatives at once; the others one by one."""
-
-    @staticmethod
-    def forward(ctx: Any, z: Tensor, derivatives: Derivatives, indices: tuple[Index, ...]) -> Tensor:
-        order = max(map(len, indices))
-        ctx.sigma, ctx.terms = derivatives(z[0], order + 1), _products(indices)
-        ctx.save_for_backward(z)
-        out = torch.empty_like(z)
-        out[0] = ctx.sigma[0]
-        torch.mul(z[1:], ctx.sigma[1], out=out[1:])
-        for place, count, blocks in ctx.terms:
-            out[place].addcmul_(ctx.sigma[len(blocks)], _product(z, blocks), value=count)
-        return out
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
-        (z,) = ctx.saved_tensors
-        sigma = ctx.sigma
-        back = grad * sigma[1]
-        if len(z) > 1:
-            back[0].addcmul_((grad[1:] * z[1:]).sum(0), sigma[2])
-        for place, count, blocks in ctx.terms:
-            k = len(blocks)
-            weighted = grad[place] if count == 1 else count * grad[place]
-            back[0].addcmul_(weighted * _product(z, blocks), sigma[k + 1])
-            weighted = weighted * sigma[k]
-            for position, block in enumerate(blocks):
-                others = blocks[:position] + blocks[position + 1 :]
-                back[block].addcmul_(weighted, _product(z, others))
-        return back, None, None
-
-
-def _product(z: Tensor, blocks: tuple[int, ...]) -> Tensor:
-    product = z[blocks[0]]
-    for block in blocks[1:]:
-        product = product * z[block]
-    return product
-
-
-@cache
-def _products(indices: tuple[Index, ...]) -> tuple[tuple[int, int, tuple[int, ...]], ...]:
-    """Faà di Bruno's terms of several blocks as (place of the derivative, factor, places of the blocks)."""
-    place = {index: k for k, index in enumerate(indices)}
-    return tuple(
-        (place[index], count, tuple(place[block] for block in blocks))
-        for index in indices[1:]
-        for count, blocks in faa_di_bruno(index)
-        if len(blocks) > 1
-    )
+    if isinstance(a, Jet) and isinstance(b, Jet):
+        _same_layout(a, b)
+        left, right = a.rows, b.rows
+        if left.shape != right.shape:
+            left, right = torch.broadcast_tensors(left, right)
+        return a.with_rows(Product.apply(left, right, a.layout))
+    jet, factor = (a, b) if isinstance(a, Jet) else (b, a)
+    at_points = isinstance(factor, Tensor) and factor.dim() == jet.rows.dim() and len(factor) > 1
+    tape = jet.tape_for(factor)
+    if not at_points and tape is None:
+        return jet.with_rows(jet.rows * factor)
+    out = jet.data * factor
+    if tape is not None:
+        tape.append(ProductRecord(factor, jet.data, out))
+    return jet.with_rows(out.flatten(0, 1))
 
 
 def _linear(x: Jet, weight: Tensor, bias: Tensor | None = None) -> Jet:
-    out = _Linear.apply(x.data, weight, bias)
-    x.note(LinearRecord(weight, bias, x.data, out), weight, bias)
-    return x.with_data(out)
+    out = Jet(x.layout, Deferred(x.rows, weight, bias), x.tape)
+    tape = x.tape_for(weight, bias)
+    if tape is None:
+        return out
+    output = out.data
+    tape.append(LinearRecord(weight, bias, x.data, output))
+    return x.with_rows(output.flatten(0, 1))
 
 
-def _compose(derivatives: Derivatives) -> Callable[[Jet], Jet]:
+def _compose(activation: Activation) -> Callable[[Jet], Jet]:
     """The rule of an activation."""
 
     def rule(jet: Jet) -> Jet:
-        return jet.with_data(_Compose.apply(jet.data, derivatives, jet.indices))
+        if jet.deferred is not None:
+            return jet.with_rows(Dense.apply(*jet.deferred, activation, jet.layout))
+        return jet.with_rows(Composition.apply(jet.rows, activation, jet.layout))
 
     return rule
 
@@ -251,15 +248,39 @@ def _join(function: Callable[..., Tensor]) -> Callable[..., Jet]:
         first = next(jet for jet in jets if isinstance(jet, Jet))
         if not all(isinstance(jet, Jet) for jet in jets):
             raise UnsupportedError(f"{function.__name__} of an expression and a constant")
-        return first.with_data(function([jet.data for jet in jets], dim=dim if dim < 0 else dim + 1))
+        if dim % (first.rows.dim() + (function is torch.stack)) == 0:
+            raise UnsupportedError(f"{function.__name__} of points")
+        return first.with_rows(function([jet.rows for jet in jets], dim=dim))
 
     return rule
+
+
+def _sum(jet: Jet, dim: int) -> Jet:
+    if dim % jet.rows.dim() == 0:
+        raise UnsupportedError("sum of points")
+    return jet.with_rows(jet.rows.sum(dim))
+
+
+def _unbind(jet: Jet, dim: int = 0) -> tuple[Jet, ...]:
+    if dim % jet.rows.dim() == 0:
+        raise UnsupportedError("unbind of points")
+    return tuple(jet.with_rows(column) for column in jet.rows.unbind(dim))
+
+
+def _times(jet: Jet, activation: Activation) -> Jet:
+    """z σ(z)."""
+    # asked for its rows first, a deferred linear map is done once for both factors
+    return _multiply(jet.with_rows(jet.rows), _compose(activation)(jet))
 
 
 def _gelu(jet: Jet, approximate: str = "none") -> Jet:
     if approximate != "none":
         raise UnsupportedError(f"gelu with approximate={approximate!r}")
-    return jet * _compose(activations.normal_distribution)(jet)
+    return _times(jet, activations.normal_distribution)
+
+
+def _subtract(a: Any, b: Any) -> Jet:
+    return _add(a, -b)
 
 
 _RULES: dict[Callable[..., Any], Callable[..., Any]] = {
@@ -267,26 +288,34 @@ _RULES: dict[Callable[..., Any], Callable[..., Any]] = {
     torch.add: _add,
     torch.mul: _multiply,
     torch.multiply: _multiply,
-    torch.sub: lambda a, b: _add(a, -b),
+    torch.sub: _subtract,
     torch.neg: lambda a: -a,
     torch.div: lambda a, b: a / b,
     torch.square: lambda a: a * a,
+    torch.pow: lambda a, exponent: a**exponent,
+    torch.reciprocal: lambda a: 1 / a,
+    torch.sqrt: _compose(activations.power(0.5)),
     torch.tanh: _compose(activations.tanh),
     torch.sigmoid: _compose(activations.sigmoid),
     torch.sin: _compose(activations.sin),
     torch.cos: _compose(activations.cos),
     torch.exp: _compose(activations.exp),
-    F.silu: lambda a, inplace=False: a * _compose(activations.sigmoid)(a),  # noqa: ARG005
+    torch.log: _compose(activations.log),
+    F.silu: lambda a, inplace=False: _times(a, activations.sigmoid),  # noqa: ARG005
     F.gelu: _gelu,
     torch.cat: _join(torch.cat),
     torch.stack: _join(torch.stack),
+    torch.unbind: _unbind,
+    torch.sum: _sum,
     Tensor.add: _add,
     Tensor.__add__: _add,
     Tensor.__radd__: _add,
     Tensor.mul: _multiply,
     Tensor.__mul__: _multiply,
     Tensor.__rmul__: _multiply,
-    Tensor.sub: lambda a, b: _add(a, -b),
-    Tensor.__sub__: lambda a, b: _add(a, -b),
-    Tensor.__rsub__: lambda a, b: _add(-a, b),
+    Tensor.sub: _subtract,
+    Tensor.__sub__: _subtract,
+    Tensor.__rsub__: lambda a, b: _subtract(b, a),
+    Tensor.__truediv__: lambda a, b: a / b,
+    Tensor.__rtruediv__: lambda a, b: b / a,
 }

@@ -10,8 +10,9 @@ from torch import Tensor
 from pdes.derivatives.activations import MAX_ORDER
 from pdes.derivatives.autograd import Autograd
 from pdes.derivatives.axes import parse_axes
+from pdes.derivatives.derivative import Derivative
 from pdes.derivatives.jet import UnsupportedError
-from pdes.derivatives.multi_index import Index, closure
+from pdes.derivatives.multi_index import Index, Laplacian, closure, order
 
 
 @dataclass(frozen=True)
@@ -21,11 +22,6 @@ class JetPlan:
     indices: tuple[Index, ...] | None
     reason: str = ""
 
-    @property
-    def order(self) -> int:
-        """The highest derivative."""
-        return max(map(len, self.indices or ((),)))
-
 
 class FieldDerivatives:
     """Keeps apart derivatives of fields, which a jet holds, from derivatives of expressions, which it does not."""
@@ -33,9 +29,11 @@ class FieldDerivatives:
     def __init__(self, coords: Sequence[str], fields: Sequence[Tensor]) -> None:
         self._coords = tuple(coords)
         # the tensors are held so that their ids stay their own
-        self._known: dict[int, tuple[Tensor, int, Index]] = {id(f): (f, k, ()) for k, f in enumerate(fields)}
+        self._known: dict[int, tuple[Tensor, int, tuple[int, ...]]] = {
+            id(f): (f, k, ()) for k, f in enumerate(fields)
+        }
 
-    def locate(self, expression: Tensor, axes: str | tuple[str, ...]) -> tuple[int, Index] | None:
+    def locate(self, expression: Tensor, axes: str | tuple[str, ...]) -> tuple[int, tuple[int, ...]] | None:
         """The field and the multi-index that ``d(expression, axes)`` means; None for another expression."""
         known = self._known.get(id(expression))
         if known is None:
@@ -44,12 +42,20 @@ class FieldDerivatives:
         more = (self._coords.index(name) for name in parse_axes(axes, self._coords))
         return field, tuple(sorted((*index, *more)))
 
-    def remember(self, derivative: Tensor, field: int, index: Index) -> Tensor:
+    def locate_laplacian(self, expression: Tensor, coords: Sequence[str]) -> tuple[int, Laplacian] | None:
+        """The same for ``d.laplacian(expression, coords)``; None too for a derivative of a field."""
+        known = self._known.get(id(expression))
+        if known is None or known[2]:
+            return None
+        axes = parse_axes(tuple(coords), self._coords)
+        return known[1], Laplacian(tuple(self._coords.index(name) for name in axes))
+
+    def remember(self, derivative: Tensor, field: int, index: tuple[int, ...]) -> Tensor:
         self._known[id(derivative)] = (derivative, field, index)
         return derivative
 
 
-class Recorder:
+class Recorder(Derivative):
     """``d`` by automatic differentiation that notes what it is asked."""
 
     def __init__(self, d: Autograd, coords: Sequence[str], fields: Sequence[Tensor]) -> None:
@@ -67,39 +73,54 @@ class Recorder:
         self.requested.add(found[1])
         return self._fields.remember(derivative, *found)
 
+    def laplacian(self, expression: Tensor, coords: Sequence[str]) -> Tensor:
+        found = self._fields.locate_laplacian(expression, coords)
+        if found is None:
+            return super().laplacian(expression, coords)
+        self.requested.add(found[1])
+        return self._d.laplacian(expression, coords)
 
-class JetDerivatives:
+
+class JetDerivatives(Derivative):
     """``d`` that looks derivatives of fields up in a jet.
 
     Parameters
     ----------
     coords : names of the coordinates
-    components : by multi-index, the derivatives of all fields, (n, fields)
-    fields : the values as the residual sees them, (n,) each
+    components : the derivatives by field and multi-index, (n,) each; those by () are the fields as the residual sees them
     """
 
-    def __init__(
-        self, coords: Sequence[str], components: Mapping[Index, Tensor], fields: Sequence[Tensor]
-    ) -> None:
+    def __init__(self, coords: Sequence[str], components: Mapping[tuple[int, Index], Tensor]) -> None:
         self._components = components
+        fields = [value for (_, index), value in components.items() if index == ()]
         self._fields = FieldDerivatives(coords, fields)
-        self._made: dict[tuple[int, Index], Tensor] = {}
 
     def __call__(self, expression: Tensor, axes: str | tuple[str, ...]) -> Tensor:
         found = self._fields.locate(expression, axes)
-        if found is None or found[1] not in self._components:
+        if found is None or found not in self._components:
             raise UnsupportedError("a derivative that the jet does not hold")
-        if found not in self._made:
-            field, index = found
-            self._made[found] = self._fields.remember(self._components[index][:, field], field, index)
-        return self._made[found]
+        return self._fields.remember(self._components[found], *found)
+
+    def laplacian(self, expression: Tensor, coords: Sequence[str]) -> Tensor:
+        found = self._fields.locate_laplacian(expression, coords)
+        if found is None or found not in self._components:
+            return super().laplacian(expression, coords)
+        return self._components[found]
 
 
 def make_plan(requested: set[Index], of_expression: bool) -> JetPlan:
-    """The plan for what was recorded."""
+    """The plan for what was recorded.
+
+    A Laplacian is carried as one derivative unless its terms, but for one at most, are carried anyway.
+    """
     if of_expression:
         return JetPlan(None, "the residual differentiates an expression, not a field")
-    order = max(map(len, requested), default=0)
-    if order > MAX_ORDER:
-        return JetPlan(None, f"the residual has derivatives of order {order}, jets go to {MAX_ORDER}")
-    return JetPlan(closure(requested))
+    highest = max(map(order, requested), default=0)
+    if highest > MAX_ORDER:
+        return JetPlan(None, f"the residual has derivatives of order {highest}, jets go to {MAX_ORDER}")
+    carried = set(closure(index for index in requested if not isinstance(index, Laplacian)))
+    for index in requested:
+        if isinstance(index, Laplacian):
+            terms = {(i, i) for i in index.coords}
+            carried |= {index} if len(terms - carried) > 1 else terms
+    return JetPlan(closure(carried))

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from pdes.derivatives import Derivative
 from pdes.equations.coordinates import space_coords
-from pdes.pde import PDE, Derivative, State
+from pdes.pde import PDE, State
 
 
 @dataclass(frozen=True)
@@ -32,5 +33,4 @@ class Heat(PDE):
         return (*space_coords(self.dimensions), "t")
 
     def residual(self, s: State, d: Derivative) -> dict[str, Tensor]:
-        laplacian = sum(d(s.u, (x, x)) for x in self.coords[:-1])
-        return {"heat": d(s.u, "t") - self.kappa * laplacian}
+        return {"heat": d(s.u, "t") - self.kappa * d.laplacian(s.u, self.coords[:-1])}

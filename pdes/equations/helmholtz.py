@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from pdes.derivatives import Derivative
 from pdes.equations.coordinates import space_coords
-from pdes.pde import PDE, Derivative, State
+from pdes.pde import PDE, State
 
 
 @dataclass(frozen=True)
@@ -33,5 +34,4 @@ class Helmholtz(PDE):
         return space_coords(self.dimensions)
 
     def residual(self, s: State, d: Derivative) -> dict[str, Tensor]:
-        laplacian = sum(d(s.u, (x, x)) for x in self.coords)
-        return {"helmholtz": laplacian + self.k**2 * s.u - s.f}
+        return {"helmholtz": d.laplacian(s.u, self.coords) + self.k**2 * s.u - s.f}

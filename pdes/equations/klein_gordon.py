@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from pdes.pde import PDE, Derivative, State
+from pdes.derivatives import Derivative
+from pdes.pde import PDE, State
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from pdes.pde import PDE, Derivative, State
+from pdes.derivatives import Derivative
+from pdes.pde import PDE, State
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,8 @@ class NavierStokes(PDE):
 
     def residual(self, s: State, d: Derivative) -> dict[str, Tensor]:
         advection = d(s.psi, "y") * d(s.w, "x") - d(s.psi, "x") * d(s.w, "y")
-        diffusion = self.nu * (d(s.w, "xx") + d(s.w, "yy"))
+        diffusion = self.nu * d.laplacian(s.w, "xy")
         return {
             "vorticity": d(s.w, "t") + advection - diffusion - s.f,
-            "stream": d(s.psi, "xx") + d(s.psi, "yy") + s.w,
+            "stream": d.laplacian(s.psi, "xy") + s.w,
         }

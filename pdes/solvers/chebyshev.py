@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pdes.derivatives.multi_index import Index
+from pdes.derivatives.multi_index import MultiIndex
 
 
 def _polynomials(z: Tensor, degree: int) -> Tensor:
@@ -60,7 +60,7 @@ class ChebyshevSeries:
             values = torch.einsum("na,nfa...->nf...", self._along(points, axis), values)
         return values
 
-    def basis(self, points: Tensor, index: Index = ()) -> Tensor:
+    def basis(self, points: Tensor, index: MultiIndex = ()) -> Tensor:
         """The derivative ``index`` of each product of polynomials at ``points`` (n, d), (n, (degree + 1)^d)."""
         products = points.new_ones(len(points), 1)
         for axis, (low, high) in enumerate(zip(self.lower, self.upper, strict=True)):

@@ -11,12 +11,14 @@ import torch
 from torch import Tensor
 
 from pdes.conditions import Condition, Evaluate, Observation, OnBoundary
-from pdes.derivatives.multi_index import Index, closure
+from pdes.derivatives import Derivative
+from pdes.derivatives.multi_index import Index, MultiIndex, expanded, order
 from pdes.derivatives.plan import JetDerivatives
 from pdes.geometry import Box
-from pdes.pde import Derivative, State
+from pdes.jet_pass import Network, known_values
+from pdes.pde import State
 from pdes.problem import Problem
-from pdes.residual import Network, plan_derivatives, point_state
+from pdes.residual import plan_derivatives, point_state
 from pdes.solvers.chebyshev import ChebyshevSeries
 
 _MOST_STEPS = 30
@@ -136,7 +138,7 @@ class _System:
             if plan.indices is None:
                 raise ValueError(f"solve_collocation cannot solve {problem.name}: {plan.reason}")
             requested.update(plan.indices)
-        self._indices = closure(requested)
+        self._indices = expanded(requested)
 
     def _on_condition(self, condition: Condition, degree: int) -> Tensor:
         every_face = isinstance(condition, OnBoundary) and condition.part is None
@@ -162,10 +164,10 @@ class _System:
         for number, residuals in enumerate(self._residuals()):
             linear = _Linearisation(self._problem, series, self._indices, self._known)
             for residual in residuals(linear.evaluate).values():
-                jacobian, order = linear.jacobian(residual)
+                jacobian, highest = linear.jacobian(residual)
                 weight = torch.ones_like(residual)
                 if number == 0:
-                    weight = (self._quadrature * self._wall_distance ** max(order - 1, 0)).sqrt()
+                    weight = (self._quadrature * self._wall_distance ** max(highest - 1, 0)).sqrt()
                 jacobian *= weight[:, None]
                 size = jacobian.norm().clamp_min(torch.finfo(torch.float64).tiny)
                 values.append(weight * residual.detach() / size)
@@ -177,7 +179,11 @@ class _Linearisation:
     """Residuals at points depend on the fields and their derivatives there; these are linear in the coefficients."""
 
     def __init__(
-        self, problem: Problem, series: ChebyshevSeries, indices: tuple[Index, ...], known: Network | None
+        self,
+        problem: Problem,
+        series: ChebyshevSeries,
+        indices: tuple[MultiIndex, ...],
+        known: Network | None,
     ) -> None:
         self._problem, self._series, self._indices, self._known = problem, series, indices, known
         self._leaves: list[tuple[int, Tensor, Tensor]] = []
@@ -190,16 +196,17 @@ class _Linearisation:
         for index in self._indices:
             basis = self._series.basis(points, index)
             components[index] = (components[index] + basis @ flat).requires_grad_()
-            self._leaves.append((len(index), components[index], basis))
-        fields = components[()].unbind(1)
-        values = dict(zip(pde.coords, points.unbind(1), strict=True))
-        values |= dict(zip(pde.fields, fields, strict=True))
-        for name in pde.inputs:
-            given = inputs[name]
-            values[name] = given(points) if callable(given) else torch.full_like(points[:, 0], given)
-        return State(values), JetDerivatives(pde.coords, components, fields)
+            self._leaves.append((order(index), components[index], basis))
+        columns: dict[tuple[int, Index], Tensor] = {
+            (field, index): column
+            for index, component in components.items()
+            for field, column in enumerate(component.unbind(1))
+        }
+        values = known_values(pde, points, inputs)
+        values |= {name: columns[field, ()] for field, name in enumerate(pde.fields)}
+        return State(values), JetDerivatives(pde.coords, columns)
 
-    def _known_components(self, points: Tensor) -> dict[Index, Tensor]:
+    def _known_components(self, points: Tensor) -> dict[MultiIndex, Tensor]:
         pde = self._problem.pde
         if self._known is None:
             zero = points.new_zeros(len(points), len(pde.fields))
@@ -220,9 +227,9 @@ class _Linearisation:
         )
         rows = residual.new_zeros(len(residual), *self._series.coefficients.flatten(1).shape)
         highest = 0
-        for gradient, (order, _, basis) in zip(gradients, self._leaves, strict=True):
+        for gradient, (degree, _, basis) in zip(gradients, self._leaves, strict=True):
             if gradient is not None:
                 for field in gradient.any(0).nonzero().flatten().tolist():
                     rows[:, field].addcmul_(gradient[:, field, None], basis)
-                    highest = max(highest, order)
+                    highest = max(highest, degree)
         return rows.flatten(1), highest

@@ -146,9 +146,16 @@ class WeightedSum(StatefulBalancer):
         return torch.stack([w * loss for w, loss in zip(weights, losses.values(), strict=True)]).sum()
 
     def backward(self, losses: Mapping[str, Tensor], parameters: Sequence[Tensor]) -> Balance:
+        weights = loss_weights(losses, self.weights)
+        pairs = zip(losses.values(), weights, strict=True)
+        terms = [(loss, loss.new_tensor(w)) for loss, w in pairs if loss.requires_grad]
         gradients = torch.autograd.grad(
-            self.objective(losses), parameters, allow_unused=True, materialize_grads=True
+            [loss for loss, _ in terms],
+            parameters,
+            [w for _, w in terms],
+            allow_unused=True,
+            materialize_grads=True,
         )
         for parameter, gradient in zip(parameters, gradients, strict=True):
             parameter.grad = gradient
-        return Balance(loss_weights(losses, self.weights))
+        return Balance(weights)

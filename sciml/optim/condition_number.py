@@ -15,6 +15,7 @@ from operators import FourierSeries
 from pdes import Problem
 from pdes.conditions import Condition
 from sciml.optim.balancer import loss_weights
+from sciml.optim.jacobian import batched_jacobian
 
 _CHUNK = 64
 """Points that are differentiated at once: each of their residuals takes a backward pass over all of them."""
@@ -148,19 +149,7 @@ def _scaled_jacobians(
         with torch.enable_grad():
             residuals = residual(chunk)
         for name, r in residuals.items():
-            gradients = torch.autograd.grad(
-                r,
-                parameters,
-                torch.eye(len(r), dtype=r.dtype, device=r.device),
-                retain_graph=True,
-                is_grads_batched=True,
-                allow_unused=True,
-            )
-            blocks = [
-                r.new_zeros(len(r), p.numel()) if g is None else g.reshape(len(r), -1)
-                for p, g in zip(parameters, gradients, strict=True)
-            ]
-            rows[name].append(torch.cat(blocks, 1))
+            rows[name].append(batched_jacobian(r, parameters))
             if not bool(torch.isfinite(rows[name][-1]).all()):
                 raise FloatingPointError(
                     f"the residual {name!r} has derivatives by the parameters that are not finite"

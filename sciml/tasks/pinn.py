@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -11,18 +10,17 @@ import torch
 from torch import Tensor, nn
 
 from pdes import Grid, Problem, SobolevTransform
-from pdes.conditions import Evaluate
 from pdes.derivatives.jet import Record
-from pdes.derivatives.plan import JetPlan
-from pdes.residual import plan_derivatives, point_residual, point_state
+from pdes.problem_residuals import ProblemResiduals
 from sciml.evaluate import relative_l2
-from sciml.optim.jacobian import residual_jacobian
+from sciml.optim.jacobian import batched_jacobian, residual_jacobian
 from sciml.optim.sketch import RowSketch
 from sciml.plots import plot_comparison, plot_spacetime
 from sciml.tasks.points import CollocationPoints
 from sciml.tasks.task import Evaluation, Task
 
-_LOG = logging.getLogger(__name__)
+_PART = 64
+"""Points that are differentiated at once where each residual takes a backward pass."""
 
 
 class PinnTask(Task):
@@ -58,25 +56,7 @@ class PinnTask(Task):
         self._sobolev = SobolevTransform(grid, sobolev_order) if grid is not None and sobolev_order else None
         self._dtype, self._device = dtype, device
         self._truth = problem.truth(device=device)
-        self._plans = self._plan_derivatives()
-
-    def _plan_derivatives(self) -> dict[str, JetPlan]:
-        """How each residual's derivatives are taken, by the names of `batch`."""
-        problem = self.problem
-        points = {"interior": problem.domain.sample(2, torch.Generator(), torch.float64)}
-        probes: dict[str, Callable[[Evaluate], object]] = {
-            "interior": lambda evaluate: problem.pde.residual(*evaluate(points["interior"]))
-        }
-        for condition in problem.conditions:
-            points[condition.name] = condition.sample(problem.domain, 2, torch.Generator(), torch.float64)
-            probes[condition.name] = partial(condition.residual, points[condition.name], problem.domain)
-        plans = {name: plan_derivatives(problem.pde, probe, problem.inputs) for name, probe in probes.items()}
-        for name, plan in plans.items():
-            if plan.indices is None:
-                _LOG.info(
-                    "%s, %s: derivatives by automatic differentiation: %s", problem.name, name, plan.reason
-                )
-        return plans
+        self._residuals = ProblemResiduals(problem)
 
     def batch(self, step: int, model: nn.Module) -> dict[str, Tensor]:
         """Points by name: "interior" and one entry a condition, each (n, d)."""
@@ -85,46 +65,12 @@ class PinnTask(Task):
     def _residual_size(self, model: nn.Module, points: Tensor) -> Tensor:
         """|r| over the equations at points (n, d), (n,)."""
         with torch.no_grad():
-            residuals = point_residual(
-                self.problem.pde, model, points, self.problem.inputs, self._plans["interior"]
-            )
+            residuals = self._residuals.equation(model, points)
         return torch.stack([r.detach() for r in residuals.values()]).norm(dim=0)
 
-    def residuals(
-        self,
-        model: nn.Module,
-        batch: Mapping[str, Tensor],
-        tapes: dict[str, list[Record]] | None = None,
-    ) -> dict[str, Tensor]:
-        """Every residual at its points, (n,) each: the equation's by their names, then the conditions'.
-
-        ``tapes`` receives, by the same names, where parameters entered each.
-        """
-        problem = self.problem
-
-        def evaluate_for(name: str, tape: list[Record]) -> Evaluate:
-            plan = self._plans[name]
-            # up to second order, automatic differentiation of a loss costs less than a jet
-            use_jet = tapes is not None or plan.order > 2
-            return lambda points: point_state(
-                problem.pde, model, points, problem.inputs, plan if use_jet else None, tape
-            )
-
-        tape: list[Record] = []
-        by_jets = tapes is not None and all(plan.indices is not None for plan in self._plans.values())
-        # jets need no graph for the values alone
-        with torch.set_grad_enabled(torch.is_grad_enabled() or not by_jets):
-            residuals = problem.pde.named_residual(*evaluate_for("interior", tape)(batch["interior"]))
-            used = dict.fromkeys(residuals, tape)
-            for condition in problem.conditions:
-                used[condition.name] = []
-                evaluate = evaluate_for(condition.name, used[condition.name])
-                residuals[condition.name] = condition.residual(
-                    batch[condition.name], problem.domain, evaluate
-                )
-        if tapes is not None:
-            tapes |= used
-        return residuals
+    def residuals(self, model: nn.Module, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Every residual at its points, (n,) each: the equation's by their names, then the conditions'."""
+        return self._residuals(model, batch)
 
     def least_squares(
         self,
@@ -134,28 +80,54 @@ class PinnTask(Task):
         *,
         jacobian: bool | RowSketch,
     ) -> dict[str, tuple[Tensor, Tensor | None]]:
+        by_jets = self._residuals.use_jets(model, batch)
         tapes: dict[str, list[Record]] = {}
-        found: dict[str, tuple[Tensor, Tensor | None]] = {}
-        with torch.set_grad_enabled(bool(jacobian)):
-            residuals = self.residuals(model, batch, tapes)
+        if jacobian and not by_jets:
+            found = self._batched_rows(model, batch, parameters)
+        else:
+            with torch.set_grad_enabled(bool(jacobian)):
+                residuals = self._residuals(model, batch, tapes=tapes)
+            found = {name: (r, None) for name, r in residuals.items()}
+        # a Sobolev norm needs whole rows, on their grid
+        by_layers = by_jets and self._sobolev is None
+        result: dict[str, tuple[Tensor, Tensor | None]] = {}
         start = 0
-        for name, r in residuals.items():
+        for name, (r, rows) in found.items():
             scale = len(r) ** -0.5
-            rows = None
-            if jacobian:
-                sketch = jacobian.part(start, start + len(r)) if isinstance(jacobian, RowSketch) else None
-                rows = residual_jacobian(r, tapes[name], parameters, sketch).mul_(scale)
+            sketch = jacobian.part(start, start + len(r)) if isinstance(jacobian, RowSketch) else None
             start += len(r)
-            found[name] = (
+            if jacobian and by_jets:
+                rows = residual_jacobian(r, tapes[name], parameters, sketch if by_layers else None)
+            if rows is not None and not by_layers:
+                rows = self._measured(name, rows)
+                rows = rows if sketch is None else sketch(rows)
+            result[name] = (
                 scale * self._measured(name, r.detach()),
-                None if rows is None else self._measured(name, rows),
+                None if rows is None else rows.mul_(scale),
             )
-        return found
+        return result
+
+    def _batched_rows(
+        self, model: nn.Module, batch: Mapping[str, Tensor], parameters: Sequence[Tensor]
+    ) -> dict[str, tuple[Tensor, Tensor | None]]:
+        """Residuals and Jacobians of a model that jets do not go through."""
+        sizes = [len(points) for points in batch.values()]
+        # a residual takes a backward pass over all points of its part
+        parts = min(-(-max(sizes) // _PART), *sizes)
+        found: dict[str, list[tuple[Tensor, Tensor]]] = {}
+        for part in range(parts):
+            some = {name: points.tensor_split(parts)[part] for name, points in batch.items()}
+            for name, r in self._residuals(model, some, jets=False).items():
+                found.setdefault(name, []).append((r.detach(), batched_jacobian(r, parameters)))
+        return {
+            name: (torch.cat([r for r, _ in pieces]), torch.cat([rows for _, rows in pieces]))
+            for name, pieces in found.items()
+        }
 
     def losses(self, model: nn.Module, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        return {
-            name: self._measured(name, r).square().mean() for name, r in self.residuals(model, batch).items()
-        }
+        measured = {name: self._measured(name, r) for name, r in self._residuals(model, batch).items()}
+        # as a dot product the mean square has the cheaper backward pass
+        return {name: r @ r / len(r) for name, r in measured.items()}
 
     def _measured(self, name: str, values: Tensor) -> Tensor:
         """Residuals (n,) or rows of their Jacobian (n, P), transformed so that a mean of squares is the norm asked for."""

@@ -83,7 +83,7 @@ def test_jets_are_automatic_differentiation(kind, options):
 def test_jacobian_is_that_of_torch_func(kind, options):
     network, points = build(kind, options), points_inside(4)
     tape = []
-    u, u_x, _, u_xx = network(Jet.of_coordinates(points, closure([(0, 0), (1,)]), tape)).data
+    u, u_x, _, u_xx = network(Jet.of_coordinates(points, closure([(0, 0), (1,)]), tape=tape)).data
     residual = (u * u_x + u_xx).sum(1)
 
     def r(values, point):

@@ -28,6 +28,7 @@ from pdes.benchmarks import (
     wave_1d,
 )
 from pdes.derivatives.function_jet import function_jet
+from pdes.derivatives.layout import Layout
 from pdes.derivatives.multi_index import closure
 from pdes.exact_conditions import exactly_possible, without_conditions
 from pdes.residual import point_residual
@@ -66,7 +67,7 @@ def test_jets_and_automatic_differentiation_agree(make):
     model = exact(problem)
     task = PinnTask(without_conditions(problem, exactly_possible(problem)), interior=40, dtype=torch.float64)
     batch = task.batch(0, model)
-    by_jet = task.residuals(model, batch, {})
+    by_jet = task.residuals(model, batch)
     for _ in range(2):  # the second time from the jets that were kept
         for name, expected in point_residual(problem.pde, model, batch["interior"], problem.inputs).items():
             torch.testing.assert_close(by_jet[name], expected, rtol=1e-10, atol=1e-10)
@@ -83,7 +84,7 @@ def test_other_points_of_the_same_shape_have_their_own_values():
     )
     first, second = task.batch(0, model), task.batch(1, model)
     for batch in (first, second, first):
-        (by_jet,) = task.residuals(model, batch, {}).values()
+        (by_jet,) = task.residuals(model, batch).values()
         (expected,) = point_residual(problem.pde, model, batch["interior"]).values()
         torch.testing.assert_close(by_jet, expected, rtol=1e-10, atol=1e-10)
 
@@ -154,7 +155,11 @@ def test_jet_of_a_known_function():
     """exp(x) sin(2y): mixed derivatives in closed form."""
     z = torch.rand(6, 2, dtype=torch.float64)
     indices = closure([(0, 0, 1, 1), (0, 1, 1, 1)])
-    jet = function_jet(lambda p: (torch.exp(p[:, 0]) * torch.sin(2 * p[:, 1]))[:, None], z, indices)
+    jet = function_jet(
+        lambda p: (torch.exp(p[:, 0]) * torch.sin(2 * p[:, 1]))[:, None],
+        z,
+        Layout(indices, (6,) * len(indices)),
+    )
     for index, values in zip(indices, jet.data[..., 0], strict=True):
         k = index.count(1)
         expected = torch.exp(z[:, 0]) * 2**k * torch.sin(2 * z[:, 1] + k * math.pi / 2)

@@ -39,7 +39,7 @@ def residual(u, u_x, u_y, u_xx, u_xy):
 
 def by_jets(network, points, parameters):
     tape = []
-    r = residual(*network(Jet.of_coordinates(points, INDICES, tape)).data)
+    r = residual(*network(Jet.of_coordinates(points, INDICES, tape=tape)).data)
     return residual_jacobian(r, tape, parameters)
 
 
@@ -71,7 +71,7 @@ def test_parameters_may_enter_in_any_way(part):
 def test_parameters_that_do_not_enter_are_refused():
     tape = []
     layer, other = nn.Linear(2, 1), nn.Parameter(torch.ones(1))
-    r = layer(Jet.of_coordinates(torch.rand(4, 2), INDICES, tape)).data[0, :, 0]
+    r = layer(Jet.of_coordinates(torch.rand(4, 2), INDICES, tape=tape)).data[0, :, 0]
     for records in (tape, []):
         with pytest.raises(ValueError, match="each trained parameter to enter the network"):
             residual_jacobian(r, records, [*layer.parameters(), other])
@@ -80,6 +80,6 @@ def test_parameters_that_do_not_enter_are_refused():
 def test_a_parameter_for_each_point_is_refused():
     tape = []
     factor = nn.Parameter(torch.ones(4, 2))
-    r = (factor * Jet.of_coordinates(torch.rand(4, 2), INDICES, tape)).data[0].sum(1)
+    r = (factor * Jet.of_coordinates(torch.rand(4, 2), INDICES, tape=tape)).data[0].sum(1)
     with pytest.raises(ValueError, match="shared by all points"):
         residual_jacobian(r, tape, [factor])

@@ -1,0 +1,156 @@
+"""Running the formulas of jets on tensors: by a compiled kernel, or by torch where there is none."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from itertools import chain
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pdes import native
+from pdes.derivatives.activations import Activation
+from pdes.derivatives.layout import Layout
+
+Formula = Callable[..., dict[int, Any]]
+"""One of `pdes.derivatives.formulas`."""
+_C_TYPES = {torch.float32: "float", torch.float64: "double"}
+_BLOCK = 4096
+"""Entries that a thread takes at a time."""
+
+
+def run(
+    formula: Formula,
+    layout: Layout,
+    stacks: Sequence[Tensor],
+    activation: Activation | None = None,
+    bases: Sequence[Tensor] = (),
+) -> Tensor:
+    """The rows that a formula makes of ``stacks`` of rows, and of an activation given by its ``bases``."""
+    first = stacks[0]
+    if type(first) is Tensor and first.device.type == "cpu" and first.dtype in _C_TYPES:
+        kernel = _kernel(formula, layout, len(stacks), activation, len(bases), _C_TYPES[first.dtype])
+        if kernel is not None:
+            return _run_native(kernel, layout, stacks, bases)
+    pieces: dict[tuple[int, int], Tensor] = {}
+    parts = [layout.split(stack) for stack in stacks]
+    for number, (start, stop, active) in enumerate(layout.segments):
+        operands = [{k: part[k][start:stop] for k in active} for part in parts]
+        sigma = _sigma(activation, [base[start:stop] for base in bases], layout)
+        for place, piece in formula(layout, active, *sigma, *operands).items():
+            pieces[place, number] = piece
+    return torch.cat([pieces[key] for key in sorted(pieces)])
+
+
+def _sigma(activation: Activation | None, bases: Sequence[Any], layout: Layout) -> list[list[Any]]:
+    """σ and its derivatives as the one argument that they are to a formula, or none."""
+    return [activation.formulas(bases, layout.order + 1)] if activation is not None else []
+
+
+def _run_native(kernel: Any, layout: Layout, stacks: Sequence[Tensor], bases: Sequence[Tensor]) -> Tensor:
+    stacks = [stack.contiguous() for stack in stacks]
+    bases = [base.contiguous() for base in bases]
+    out = torch.empty_like(stacks[0])
+    row = out.stride(0) * out.element_size()
+    starts = [stack.data_ptr() for stack in (*stacks, out)]
+    pointers = [base.data_ptr() for base in bases]
+    pointers += [start + offset * row for start in starts for offset in layout.offsets]
+    stops = [out.stride(0) * segment.stop for segment in layout.segments]
+    kernel(
+        (ctypes.c_void_p * len(pointers))(*pointers),
+        (ctypes.c_int64 * len(stops))(*stops),
+        torch.get_num_threads(),
+    )
+    return out
+
+
+class _Symbol:
+    """An expression of C++."""
+
+    def __init__(self, code: str) -> None:
+        self.code = code
+
+    @staticmethod
+    def _of(value: Any) -> str:
+        return value.code if isinstance(value, _Symbol) else f"T({value!r})"
+
+    def __add__(self, other: Any) -> _Symbol:
+        return _Symbol(f"({self.code} + {self._of(other)})")
+
+    def __sub__(self, other: Any) -> _Symbol:
+        return _Symbol(f"({self.code} - {self._of(other)})")
+
+    def __rsub__(self, other: Any) -> _Symbol:
+        return _Symbol(f"({self._of(other)} - {self.code})")
+
+    def __mul__(self, other: Any) -> _Symbol:
+        return _Symbol(f"({self.code} * {self._of(other)})")
+
+    __radd__, __rmul__ = __add__, __mul__
+
+
+@cache
+def _kernel(
+    formula: Formula, layout: Layout, stacks: int, activation: Activation | None, bases: int, real: str
+) -> Any:
+    """The compiled kernel: pointers to the bases, to every derivative of every stack and of the result; the ends of the
+    segments, in entries; and the number of threads."""
+    held = len(layout.indices)
+    result = bases + stacks * held
+    body = []
+    for number, (_, _, active) in enumerate(layout.segments):
+        sigma = _sigma(activation, [_Symbol(f"p{k}[i]") for k in range(bases)], layout)
+        lines = [f"const T s{k} = {value.code};" for values in sigma for k, value in enumerate(values)]
+        named = [[_Symbol(f"s{k}") for k in range(len(values))] for values in sigma]
+        operands: list[Mapping[int, _Symbol]] = [
+            {k: _Symbol(f"v{bases + stack * held + k}") for k in active} for stack in range(stacks)
+        ]
+        for operand in chain.from_iterable(o.values() for o in operands):
+            lines.append(f"const T {operand.code} = p{operand.code[1:]}[i];")
+        outcome = formula(layout, active, *named, *operands)
+        lines += [f"p{result + place}[i] = {value.code};" for place, value in outcome.items()]
+        body.append(
+            _SEGMENT.format(
+                start=f"stops[{number - 1}]" if number else "0",
+                number=number,
+                pointers=_pointers(bases, result, held, active),
+                body="\n        ".join(lines),
+            )
+        )
+    source = _SOURCE.format(real=real, block=_BLOCK, body="".join(body))
+    library = native.load(source)
+    return library.run if library is not None else None
+
+
+def _pointers(bases: int, result: int, held: int, active: Sequence[int]) -> str:
+    """Each pointer that a segment needs as a variable of its type."""
+    read = [*range(bases), *(k for k in range(bases, result) if (k - bases) % held in active)]
+    written = [result + k for k in active]
+    return "\n      ".join(
+        [
+            *(f"const T* p{k} = static_cast<const T*>(all[{k}]);" for k in read),
+            *(f"T* p{k} = static_cast<T*>(all[{k}]);" for k in written),
+        ]
+    )
+
+
+_SOURCE = """#include <algorithm>
+#include <cstdint>
+using T = {real};
+constexpr int64_t BLOCK = {block};
+extern "C" void run(void* const* all, const int64_t* stops, int threads) {{{body}
+}}
+"""
+_SEGMENT = """
+  #pragma omp parallel for num_threads(threads) if (threads > 1)
+  for (int64_t block = {start}; block < stops[{number}]; block += BLOCK) {{
+      {pointers}
+      const int64_t stop = std::min<int64_t>(block + BLOCK, stops[{number}]);
+      #pragma omp simd
+      for (int64_t i = block; i < stop; ++i) {{
+        {body}
+      }}
+  }}"""

@@ -1,0 +1,79 @@
+"""Small C++ kernels, compiled when they are first needed and kept for later runs."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import logging
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+from functools import cache
+from pathlib import Path
+
+import torch
+
+_LOG = logging.getLogger(__name__)
+_FLAGS = ("-O3", "-march=native", "-fopenmp-simd", "-std=c++17", "-shared", "-fPIC")
+
+
+def compiler() -> str | None:
+    """The C++ compiler: the environment's CXX or the first found; None where there is none, or SCIML_NATIVE is 0."""
+    if os.environ.get("SCIML_NATIVE") == "0":
+        return None
+    names = [os.environ["CXX"]] if "CXX" in os.environ else ["c++", "g++", "clang++"]
+    return next((path for name in names if (path := shutil.which(name))), None)
+
+
+@cache
+def load(source: str) -> ctypes.CDLL | None:
+    """The library of a C++ source; None, and a warning, where it cannot be compiled.
+
+    It is compiled for this machine's processor, and linked to the threads of torch where torch brings their library along.
+    """
+    command = _command()
+    if command is None:
+        return None
+    key = hashlib.sha256("\n".join([source, *command, _processor()]).encode()).hexdigest()[:32]
+    cache_home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    library = cache_home / "sciml" / f"{key}.so"
+    try:
+        if not library.is_file():
+            _compile(source, command, library)
+        return ctypes.CDLL(str(library))
+    except (OSError, subprocess.CalledProcessError) as error:
+        detail = error.stderr.strip() if isinstance(error, subprocess.CalledProcessError) else error
+        _LOG.warning("a C++ kernel cannot be used, torch takes its place, slower: %s", detail)
+        return None
+
+
+@cache
+def _command() -> tuple[str, ...] | None:
+    found = compiler()
+    if found is None:
+        _LOG.warning("no C++ compiler found: jets go through torch's own operations, which is slower")
+        return None
+    threads = next((Path(torch.__file__).parent / "lib").glob("libgomp*.so*"), None)
+    return found, *_FLAGS, *(("-fopenmp", str(threads)) if threads else ())
+
+
+def _processor() -> str:
+    """What the compiled code depends on."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8").splitlines() if info.is_file() else []
+    return next((line for line in lines if line.startswith(("flags", "Features"))), platform.processor())
+
+
+def _compile(source: str, command: tuple[str, ...], library: Path) -> None:
+    library.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=library.parent) as folder:
+        path, made = Path(folder) / "kernel.cpp", Path(folder) / "kernel.so"
+        path.write_text(source, encoding="utf-8")
+        compiled, *options = command
+        subprocess.run(
+            [compiled, str(path), *options, "-o", str(made)], check=True, capture_output=True, text=True
+        )
+        # in one go, so that no other process ever sees half a library
+        made.replace(library)

@@ -1,0 +1,189 @@
+"""All residuals of a problem, evaluated together in the way that is cheapest for a network."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import Tensor
+
+from pdes.conditions import Evaluate
+from pdes.derivatives import Derivative
+from pdes.derivatives.jet import Record
+from pdes.derivatives.plan import JetPlan
+from pdes.jet_pass import JetPass, Network, known_values
+from pdes.pde import State
+from pdes.problem import Problem
+from pdes.residual import plan_derivatives, point_residual, point_state
+
+_LOG = logging.getLogger(__name__)
+_PASS_ROWS = 1000
+"""What the overhead of one more pass through a network is worth, in derivatives at points."""
+
+
+class _Blank(Derivative):
+    """Zero, whatever is asked."""
+
+    def __call__(self, expression: Tensor, axes: str | tuple[str, ...]) -> Tensor:
+        return torch.zeros_like(expression)
+
+
+class ProblemResiduals:
+    """The residuals of a problem's equation and conditions, as a function of a network and points.
+
+    Jets give the derivatives where they can: whether an equation or a condition allows it is found by running it once,
+    and whether a network does by running it once. The others are left to automatic differentiation, and the log says
+    so. What depends on the points alone is kept while they stay the same object.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        self._problem = problem
+        self._plans = self._plan()
+        self._fits: WeakKeyDictionary[Network, bool] = WeakKeyDictionary()
+        self._batch: Mapping[str, Tensor] | None = None
+        self._sets: list[tuple[str, Tensor]] = []
+        self._passes: dict[bool, list[tuple[list[int], JetPass]]] = {}
+
+    def _plan(self) -> dict[str, JetPlan]:
+        """How each residual's derivatives are taken, by the names of the sets of points."""
+        problem = self._problem
+        interior = problem.domain.sample(2, torch.Generator(), torch.float64)
+        probes: dict[str, Callable[[Evaluate], object]] = {
+            "interior": lambda evaluate: problem.pde.residual(*evaluate(interior))
+        }
+        for condition in problem.conditions:
+            points = condition.sample(problem.domain, 2, torch.Generator(), torch.float64)
+            probes[condition.name] = partial(condition.residual, points, problem.domain)
+        plans = {name: plan_derivatives(problem.pde, probe, problem.inputs) for name, probe in probes.items()}
+        for name, plan in plans.items():
+            if plan.indices is None:
+                self._say(name, plan.reason)
+        return plans
+
+    def _say(self, name: str, reason: str) -> None:
+        _LOG.info("%s, %s: derivatives by automatic differentiation: %s", self._problem.name, name, reason)
+
+    def __call__(
+        self,
+        network: Network,
+        batch: Mapping[str, Tensor],
+        *,
+        tapes: dict[str, list[Record]] | None = None,
+        jets: bool = True,
+    ) -> dict[str, Tensor]:
+        """Every residual at its points, (n,) each: the equation's by their names, then the conditions'.
+
+        Parameters
+        ----------
+        batch : points (n, d) of the "interior" and of each condition by its name
+        tapes : receives, by the names of the residuals, where parameters entered each; every set of points then has
+            a pass of its own through the network, while they share one otherwise
+        jets : use them where they fit
+        """
+        problem = self._problem
+        self._prepare(batch)
+        kept: dict[str, list[Record]] = {name: [] for name in ("interior", *batch)}
+        by_jets = jets and self.use_jets(network, batch)
+        # jets need no graph for the values alone
+        with torch.set_grad_enabled(torch.is_grad_enabled() or not by_jets):
+            states = self._states(network, jets, None if tapes is None else kept)
+            equations = problem.pde.named_residual(*next(states))
+            residuals = dict(equations)
+            for condition in problem.conditions:
+                residuals[condition.name] = condition.residual(
+                    batch[condition.name], problem.domain, lambda _: next(states)
+                )
+        if tapes is not None:
+            tapes |= {name: kept["interior" if name in equations else name] for name in residuals}
+        return residuals
+
+    def equation(self, network: Network, points: Tensor) -> dict[str, Tensor]:
+        """The residuals of the equation alone at ``points`` (n, d)."""
+        plan = self._plans["interior"] if self._fit(network, points) else None
+        return point_residual(self._problem.pde, network, points, self._problem.inputs, plan)
+
+    def use_jets(self, network: Network, batch: Mapping[str, Tensor]) -> bool:
+        """Whether jets give all derivatives of this network."""
+        return self._fit(network, batch["interior"]) and all(
+            plan.indices is not None for plan in self._plans.values()
+        )
+
+    def _prepare(self, batch: Mapping[str, Tensor]) -> None:
+        """Find the sets of points at which residuals look at the network."""
+        if batch is self._batch:
+            return
+        problem = self._problem
+        self._sets = [("interior", batch["interior"])]
+
+        def note(name: str, points: Tensor) -> tuple[State, Derivative]:
+            self._sets.append((name, points))
+            blank = {field: torch.zeros_like(points[:, 0]) for field in problem.pde.fields}
+            return State(known_values(problem.pde, points, problem.inputs) | blank), _Blank()
+
+        for condition in problem.conditions:
+            name = condition.name
+            condition.residual(batch[name], problem.domain, partial(note, name))
+        self._batch, self._passes = batch, {}
+
+    def _states(
+        self, network: Network, jets: bool, tapes: Mapping[str, list[Record]] | None
+    ) -> Iterator[tuple[State, Derivative]]:
+        """The states at `_sets`, one after another."""
+        problem = self._problem
+        found: dict[int, tuple[State, Derivative]] = {}
+        if jets and self._fit(network, self._sets[0][1]):
+            for members, jet_pass in self._grouped(shared=tapes is None):
+                tape = tapes[self._sets[members[0]][0]] if tapes is not None else None
+                found |= zip(members, jet_pass.states(network, tape), strict=True)
+        for k, (_, points) in enumerate(self._sets):
+            yield found.get(k) or point_state(problem.pde, network, points, problem.inputs)
+
+    def _grouped(self, *, shared: bool) -> list[tuple[list[int], JetPass]]:
+        """The passes of jets, each with the sets of points that it serves."""
+        if shared not in self._passes:
+            passes: list[tuple[list[int], JetPass]] = []
+            for k, (name, _) in enumerate(self._sets):
+                if self._plans[name].indices is None:
+                    continue
+                alone = self._pass([k])
+                joined = (
+                    [([*members, k], self._pass([*members, k]), one) for members, one in passes]
+                    if shared
+                    else []
+                )
+                for place, (members, both, before) in enumerate(joined):
+                    if both.rows <= before.rows + alone.rows + _PASS_ROWS:
+                        passes[place] = members, both
+                        break
+                else:
+                    passes.append(([k], alone))
+            self._passes[shared] = passes
+        return self._passes[shared]
+
+    def _pass(self, members: Sequence[int]) -> JetPass:
+        sets = []
+        for k in members:
+            name, points = self._sets[k]
+            indices = self._plans[name].indices
+            assert indices is not None
+            sets.append((points, indices))
+        return JetPass(self._problem.pde, sets, self._problem.inputs)
+
+    def _fit(self, network: Network, points: Tensor) -> bool:
+        """Whether jets go through this network, found by trying it on a few of the points."""
+        if network not in self._fits:
+            problem = self._problem
+            plans = [plan.indices for plan in self._plans.values() if plan.indices is not None]
+            sets = [(points[:2], indices) for indices in plans]
+            try:
+                if sets:
+                    JetPass(problem.pde, sets, problem.inputs).states(network)
+                self._fits[network] = True
+            # whatever stops a jet, a method that only tensors have for example; a network at fault itself will say so again
+            except Exception as error:
+                self._say("network", f"{type(error).__name__}: {error}")
+                self._fits[network] = False
+        return self._fits[network]
