@@ -16,6 +16,7 @@ from sciml.optim.relobralo import ReLoBRaLo
 from sciml.optim.schedule import learning_rate_factor
 from sciml.optim.self_adaptive import SelfAdaptive
 from sciml.optim.self_scaled import BFGS, SSBFGS, SSBroyden
+from sciml.optim.sketched_gauss_newton import SketchedGaussNewton
 from sciml.optim.torchjd import TorchJD
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "ReLoBRaLo",
     "SSBroyden",
     "SelfAdaptive",
+    "SketchedGaussNewton",
     "TorchJD",
     "WeightedSum",
     "conditioning",

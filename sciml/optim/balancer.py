@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from sciml.optim.gradients import gram_matrix
+from sciml.optim.jacobian_weights import jacobian_weights
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,8 @@ class Balance:
         return found
 
 
-Residuals = Callable[[], Mapping[str, tuple[Tensor, Tensor | None]]]
-"""By the name of the loss, residuals (n,) whose square sum is that loss, and their Jacobian (n, P); see `Task.least_squares`."""
+Jacobians = Callable[[], Mapping[str, Tensor]]
+"""By the name of the loss, the Jacobian (n, P) of residuals whose square sum is that loss."""
 
 
 class Balancer(ABC):
@@ -64,10 +65,10 @@ class Balancer(ABC):
         """The scalar whose gradient this balancer follows; None where there is none, so that no line search can be used."""
         return None
 
-    def observe(self, residuals: Residuals) -> None:
-        """Look at the residuals of a step before its `backward`, for balancers that need more than the losses.
+    def prepare(self, jacobians: Jacobians) -> None:
+        """Called before `backward`, for balancers that need more than the losses.
 
-        Raises ValueError, from ``residuals``, where the task has none.
+        Raises ValueError, from ``jacobians``, where the task has no residuals.
         """
 
     @abstractmethod
@@ -122,16 +123,33 @@ def require_betas(betas: Sequence[float]) -> tuple[float, float]:
     return betas[0], betas[1]
 
 
-class WeightedSum(Balancer):
+_REFRESH_EVERY = 20
+"""Steps of least squares between two updates of the weights that it chooses."""
+
+
+class WeightedSum(StatefulBalancer):
     """The gradient of L = Σ_i w_i L_i.
 
     Parameters
     ----------
-    weights : w_i by the name of the loss; 1 where none is given
+    weights : w_i by the name of the loss, 1 for one not named. With none at all they are 1 for methods with gradients,
+        and `jacobian_weights`, refreshed once in a while, for least squares
     """
 
     def __init__(self, weights: Mapping[str, float] | None = None) -> None:
+        super().__init__()
         self.weights = dict(weights or {})
+
+    def observe(self, jacobians: Mapping[str, Tensor]) -> None:
+        """Take note of the Jacobians of a step of least squares, by the names of the losses."""
+        step = self._state.setdefault("step", 0)
+        self._state["step"] = step + 1
+        if len(jacobians) > 1 and not self.weights and step % _REFRESH_EVERY == 0:
+            self._state["weights"] = jacobian_weights(jacobians)
+
+    def least_squares_weights(self, losses: Mapping[str, Any]) -> list[float]:
+        """The w_i for least squares, as of the last `observe`."""
+        return loss_weights(losses, self.weights or self._state.get("weights", {}))
 
     def objective(self, losses: Mapping[str, Tensor]) -> Tensor:
         weights = loss_weights(losses, self.weights)

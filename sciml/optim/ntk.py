@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from torch import Tensor
 
 from sciml.optim.adaptive_weights import AdaptiveWeights, require_positive, require_rate
-from sciml.optim.balancer import Balance, Residuals, WeightedSum
+from sciml.optim.balancer import Balance, Jacobians, WeightedSum
+from sciml.optim.jacobian_weights import kernel_traces
 
 
 class NTK(AdaptiveWeights):
@@ -31,16 +32,12 @@ class NTK(AdaptiveWeights):
         require_positive(every=every)
         self.rate, self.every = rate, every
 
-    def observe(self, residuals: Residuals) -> None:
+    def prepare(self, jacobians: Jacobians) -> None:
         step = self._state.setdefault("step", 0)
         self._state["step"] = step + 1
         if step % self.every:
             return
-        traces = {
-            name: float(jacobian.double().square().sum())
-            for name, (_, jacobian) in residuals().items()
-            if jacobian is not None
-        }
+        traces = kernel_traces(jacobians())
         weights = self._state.setdefault("weights", dict.fromkeys(traces, 1.0))
         total = sum(traces.values())
         for name, trace in traces.items():

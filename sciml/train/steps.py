@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from sciml.config import TrainConfig
 from sciml.optim import Balance, Balancer, WeightedSum, loss_gradients
-from sciml.optim.balancer import loss_weights
+from sciml.optim.sketch import RowSketch
 from sciml.tasks.task import Task
 
 
@@ -57,9 +57,7 @@ class Stepper(ABC):
 
     def _evaluate(self, batch: Any, log: bool) -> None:
         """Losses, and what the balancer makes of them."""
-        self.balancer.observe(
-            partial(self.task.least_squares, self.model, batch, self.parameters, jacobian=True)
-        )
+        self.balancer.prepare(partial(self._jacobians, batch))
         self.losses = self.task.losses(self.model, batch)
         for name, loss in self.losses.items():
             value = float(loss.detach())
@@ -71,6 +69,11 @@ class Stepper(ABC):
                 losses = self.task.losses(self.model, batch)  # the graph of the others is freed
                 balance = replace(balance, gradients=loss_gradients(losses, self.parameters))
             self.record = balance.record(list(self.losses))
+
+    def _jacobians(self, batch: Any) -> dict[str, Tensor]:
+        """Those of the residuals by the parameters, by the names of the losses."""
+        parts = self.task.least_squares(self.model, batch, self.parameters, jacobian=True)
+        return {name: j for name, (_, j) in parts.items() if j is not None}
 
     def _refuse(self, reason: str, remedy: str) -> NoReturn:
         optimizer, balancer = type(self.optimizer).__name__, type(self.balancer).__name__
@@ -142,31 +145,35 @@ class ResidualStepper(Stepper):
     def check(self, batch: Any) -> None:
         if not isinstance(self.balancer, WeightedSum):
             self._refuse("is no weighted sum of squares", "give the stage balancer: {name: WeightedSum}")
-        residual, _ = self._linearise(batch, jacobian=False, log=False)
-        optimizer: Any = self.optimizer
-        optimizer.require_memory(len(residual))
-        self._linearise(batch, jacobian=True, log=False)
+        self.optimizer.check(partial(self._linearise, batch, log=False))  # type: ignore[attr-defined]
 
     def take(self, batch: Any, *, log: bool) -> None:
         self.record = {}
+        self.optimizer.step(partial(self._linearise, batch, log=log))  # type: ignore[arg-type]
 
-        def linearise(jacobian: bool) -> tuple[Tensor, Tensor | None]:
-            return self._linearise(batch, jacobian, log and jacobian)
-
-        self.optimizer.step(linearise)  # type: ignore[arg-type]
-
-    def _linearise(self, batch: Any, jacobian: bool, log: bool) -> tuple[Tensor, Tensor | None]:
+    def _linearise(self, batch: Any, jacobian: bool | RowSketch, log: bool) -> tuple[Tensor, Tensor | None]:
         parts = self.task.least_squares(self.model, batch, self.parameters, jacobian=jacobian)
         assert isinstance(self.balancer, WeightedSum)  # see check
-        self.losses = {name: r @ r for name, (r, _) in parts.items()}
-        weights = loss_weights(self.losses, self.balancer.weights)
-        if log:
-            gradients = [2 * r @ j for r, j in parts.values() if j is not None]
-            self.record = Balance(weights, torch.stack(gradients)).record(list(parts))
+        jacobians = {name: j for name, (_, j) in parts.items() if j is not None}
+        if jacobians:
+            # those at the start of the step: the last trial need not be the one that was taken
+            self.losses = {name: r @ r for name, (r, _) in parts.items()}
+            self.balancer.observe(jacobians)
+        weights = self.balancer.least_squares_weights(parts)
+        if log and jacobians:
+            # a sketch does not hold the gradients
+            gradients = (
+                torch.stack([2 * r @ jacobians[name] for name, (r, _) in parts.items()])
+                if jacobian is True
+                else None
+            )
+            self.record = Balance(weights, gradients).record(list(parts))
         roots = [w**0.5 for w in weights]
         residual = torch.cat([w * r for w, (r, _) in zip(roots, parts.values(), strict=True)])
-        rows = [j.mul_(w) for w, (_, j) in zip(roots, parts.values(), strict=True) if j is not None]
-        return residual, torch.cat(rows) if rows else None
+        if not jacobians:
+            return residual, None
+        rows = [j.mul_(w) for w, j in zip(roots, jacobians.values(), strict=True)]
+        return residual, torch.stack(rows).sum(0) if isinstance(jacobian, RowSketch) else torch.cat(rows)
 
 
 _STEPPERS = {stepper.needs: stepper for stepper in (GradientStepper, ObjectiveStepper, ResidualStepper)}

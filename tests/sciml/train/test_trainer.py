@@ -132,6 +132,7 @@ OPTIMIZERS = {
     **dict.fromkeys(("LBFGS", "BFGS", "SSBFGS", "SSBroyden"), QUASI_NEWTON),
     "Adafactor": FIRST_ORDER,
     "LevenbergMarquardt": {},
+    "SketchedGaussNewton": {"sketch": 20, "momentum": 0.3},
     "SOAP": {"lr": 1e-3, "precondition_frequency": 3},
     **dict.fromkeys(("Muon", "Prodigy", "AdEMAMix"), FIRST_ORDER),
 }
@@ -353,3 +354,21 @@ def test_metrics_file(tmp_path):
     assert {"step", "wall_s", "lr", "momentum", "boundary", "initial"} <= lines[0].keys()
     assert "rel_l2" in lines[-1]
     assert [type(balancer) for balancer in trainer.balancers] == [WeightedSum]
+
+
+def test_least_squares_weighs_the_losses_by_itself_and_says_so(tmp_path):
+    trainer = start(pinn_config(tmp_path / "a", [Stage("LevenbergMarquardt", steps=3)]))
+    trainer.fit()
+    weights = [record["weights"] for record in records(trainer)]
+    assert set(weights[0]) == {"momentum", "boundary", "initial"}
+    assert min(weights[0].values()) == 1
+    assert max(weights[0].values()) > 1
+    # they are refreshed once in a while, not at every step
+    assert weights[0] == weights[2]
+
+
+def test_weights_of_the_user_stay(tmp_path):
+    given = Component("WeightedSum", {"weights": {"initial": 10.0}})
+    trainer = start(pinn_config(tmp_path / "a", [Stage("LevenbergMarquardt", steps=2)], balancer=given))
+    trainer.fit()
+    assert records(trainer)[0]["weights"] == {"momentum": 1.0, "boundary": 1.0, "initial": 10.0}
