@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
-
-from pdes.derivatives.derivative import Derivative
 
 
 class State:
@@ -29,6 +28,12 @@ class State:
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._values)
+
+
+class Derivative(Protocol):
+    """How a derivative is taken: ``d(expression, "xx")`` is the second derivative by x."""
+
+    def __call__(self, expression: Tensor, axes: str | tuple[str, ...]) -> Tensor: ...
 
 
 class PDE(ABC):

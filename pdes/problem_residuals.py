@@ -10,12 +10,12 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor
 
+from pdes.collapse import collapse
 from pdes.conditions import Evaluate
-from pdes.derivatives import Derivative
 from pdes.derivatives.jet import Record
 from pdes.derivatives.plan import JetPlan
 from pdes.jet_pass import JetPass, Network, known_values
-from pdes.pde import State
+from pdes.pde import Derivative, State
 from pdes.problem import Problem
 from pdes.residual import plan_derivatives, point_residual, point_state
 
@@ -24,7 +24,7 @@ _PASS_ROWS = 1000
 """What the overhead of one more pass through a network is worth, in derivatives at points."""
 
 
-class _Blank(Derivative):
+class _Blank:
     """Zero, whatever is asked."""
 
     def __call__(self, expression: Tensor, axes: str | tuple[str, ...]) -> Tensor:
@@ -45,6 +45,7 @@ class ProblemResiduals:
         self._fits: WeakKeyDictionary[Network, bool] = WeakKeyDictionary()
         self._batch: Mapping[str, Tensor] | None = None
         self._sets: list[tuple[str, Tensor]] = []
+        self._collapsed = self._plans
         self._passes: dict[bool, list[tuple[list[int], JetPass]]] = {}
 
     def _plan(self) -> dict[str, JetPlan]:
@@ -126,6 +127,8 @@ class ProblemResiduals:
         for condition in problem.conditions:
             name = condition.name
             condition.residual(batch[name], problem.domain, partial(note, name))
+        collapsed = collapse(problem.pde, self._plans["interior"], batch["interior"], problem.inputs)
+        self._collapsed = self._plans | {"interior": collapsed}
         self._batch, self._passes = batch, {}
 
     def _states(
@@ -164,20 +167,14 @@ class ProblemResiduals:
         return self._passes[shared]
 
     def _pass(self, members: Sequence[int]) -> JetPass:
-        sets = []
-        for k in members:
-            name, points = self._sets[k]
-            indices = self._plans[name].indices
-            assert indices is not None
-            sets.append((points, indices))
+        sets = [(points, self._collapsed[name]) for name, points in (self._sets[k] for k in members)]
         return JetPass(self._problem.pde, sets, self._problem.inputs)
 
     def _fit(self, network: Network, points: Tensor) -> bool:
         """Whether jets go through this network, found by trying it on a few of the points."""
         if network not in self._fits:
             problem = self._problem
-            plans = [plan.indices for plan in self._plans.values() if plan.indices is not None]
-            sets = [(points[:2], indices) for indices in plans]
+            sets = [(points[:2], plan) for plan in self._plans.values() if plan.indices is not None]
             try:
                 if sets:
                     JetPass(problem.pde, sets, problem.inputs).states(network)

@@ -24,7 +24,7 @@ class Segment(NamedTuple):
 class Term(NamedTuple):
     """factor σ^(len(blocks)) Π z[block]."""
 
-    factor: int
+    factor: float
     blocks: tuple[int, ...]
 
 
@@ -87,7 +87,7 @@ class Layout:
         )
 
     @cached_property
-    def product(self) -> tuple[tuple[tuple[int, int, int], ...], ...]:
+    def product(self) -> tuple[tuple[tuple[float, int, int], ...], ...]:
         """Leibniz's terms (c, place in the first factor, place in the second) of each derivative."""
         return tuple(
             tuple((c, self._place[left], self._place[right]) for c, left, right in leibniz(index))

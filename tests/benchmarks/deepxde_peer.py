@@ -1,29 +1,37 @@
-"""A problem of ours as a DeepXDE model, on the same points and with the same network: the peer of the benchmarks.
-
-Import it after DeepXDE may be imported with its PyTorch backend: `pytest.importorskip` in the test.
-"""
+"""A problem of ours as a DeepXDE model, on the same points and with the same network: the peer of the benchmarks."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
 
-from pdes import Derivative, Problem, State
+from pdes import Problem, State
 from pdes.derivatives.plan import FieldDerivatives
 from sciml.tasks import PinnTask
 
 os.environ.setdefault("DDE_BACKEND", "pytorch")
 import deepxde as dde
 
-ITERATIONS_A_LOOK = 200
+ITERATIONS_A_LOOK = 50
 """L-BFGS iterations between two looks at the clock."""
 
 
-class DeepXDEDerivatives(Derivative):
+@contextmanager
+def double_precision() -> Iterator[None]:
+    """DeepXDE in float64; it changes the default of torch as well, which is put back."""
+    dde.config.set_default_float("float64")
+    try:
+        yield
+    finally:
+        dde.config.set_default_float("float32")
+
+
+class DeepXDEDerivatives:
     """``d`` by dde.grad, of the fields at rows [begin, end) of DeepXDE's inputs and outputs."""
 
     def __init__(
@@ -121,14 +129,13 @@ class _Stop(dde.callbacks.Callback):
 
 
 def deepxde_model(problem: Problem, network: nn.Module, points: dict[str, Tensor]) -> dde.Model:
-    """A DeepXDE model of a problem.
+    """A DeepXDE model of a problem, for use in `double_precision`.
 
     Parameters
     ----------
     network : in float64
     points : of the equation ("interior") and each condition, as `PinnTask.batch` gives them, float64
     """
-    dde.config.set_default_float("float64")
     dimensions = len(problem.pde.coords)
     lower, upper = list(problem.domain.lower), list(problem.domain.upper)
     box = (
@@ -163,25 +170,26 @@ def train_deepxde(
 
     The error is that of `PinnTask.validate`, on the problem's test grid.
     """
-    start = time.perf_counter()
     measure = PinnTask(problem, interior=1, dtype=torch.float64)
-    model = deepxde_model(problem, network, points)
-    model.compile("adam", lr=lr)
-    adam_end = start + adam_share * seconds
     quiet = {"display_every": 10**9, "verbose": 0}
-    model.train(iterations=10**9, callbacks=[_Stop(adam_end)], **quiet)
-    steps = model.train_state.step
-    log(f"DeepXDE, {problem.name}: Adam {steps} steps, {measure.validate(network)['rel_l2']:.2e}")
-    dde.optimizers.set_LBFGS_options(gtol=0, ftol=0, maxiter=10**9)
-    dde.optimizers.LBFGS_options["iter_per_step"] = ITERATIONS_A_LOOK
-    while time.perf_counter() < start + seconds:
-        before = model.train_state.step
-        model.compile("L-BFGS")
-        model.train(callbacks=[_Stop(start + seconds)], **quiet)
-        if model.train_state.step <= before:
-            break
+    with double_precision():
+        model = deepxde_model(problem, network, points)
+        start = time.perf_counter()
+        model.compile("adam", lr=lr, verbose=0)
+        model.train(iterations=10**9, callbacks=[_Stop(start + adam_share * seconds)], **quiet)
+        steps = model.train_state.step
+        log(f"DeepXDE, {problem.name}: Adam {steps} steps, {measure.validate(network)['rel_l2']:.2e}")
+        # no tolerance ends it early; where its line search gives up, it starts anew
+        dde.optimizers.set_LBFGS_options(gtol=0, ftol=0, maxiter=10**9)
+        dde.optimizers.LBFGS_options["iter_per_step"] = ITERATIONS_A_LOOK
+        before = -1
+        while time.perf_counter() < start + seconds and model.train_state.step > before:
+            before = model.train_state.step
+            model.compile("L-BFGS", verbose=0)
+            model.train(callbacks=[_Stop(start + seconds)], **quiet)
     error = measure.validate(network)["rel_l2"]
     log(
-        f"DeepXDE, {problem.name}: L-BFGS {model.train_state.step - steps} iterations, {error:.2e} after {time.perf_counter() - start:.0f} s"
+        f"DeepXDE, {problem.name}: L-BFGS {model.train_state.step - steps} iterations, {error:.2e} "
+        f"after {time.perf_counter() - start:.0f} s"
     )
     return error
