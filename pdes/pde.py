@@ -87,7 +87,8 @@ class PDE(ABC):
             raise ValueError(
                 f"{name}.residual must return a dict of named tensors, not {type(residuals).__name__}"
             )
-        expected = torch.broadcast_shapes(*(getattr(s, field).shape for field in self.fields))
+        shapes = {getattr(s, field).shape for field in self.fields}
+        expected = shapes.pop() if len(shapes) == 1 else torch.broadcast_shapes(*shapes)
         for key, value in residuals.items():
             if not isinstance(value, Tensor) or value.shape != expected:
                 found = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__

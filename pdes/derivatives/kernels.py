@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
 from itertools import chain
 from typing import Any
 
@@ -32,7 +31,10 @@ def run(
     """The rows that a formula makes of ``stacks`` of rows, and of an activation given by its ``bases``."""
     first = stacks[0]
     if type(first) is Tensor and first.device.type == "cpu" and first.dtype in _C_TYPES:
-        kernel = _kernel(formula, layout, len(stacks), activation, len(bases), _C_TYPES[first.dtype])
+        key = formula, activation, first.dtype
+        if key not in layout.kernels:
+            layout.kernels[key] = _kernel(*key, layout, len(stacks), len(bases))
+        kernel = layout.kernels[key]
         if kernel is not None:
             return _run_native(kernel, layout, stacks, bases)
     pieces: dict[tuple[int, int], Tensor] = {}
@@ -92,9 +94,13 @@ class _Symbol:
     __radd__, __rmul__ = __add__, __mul__
 
 
-@cache
 def _kernel(
-    formula: Formula, layout: Layout, stacks: int, activation: Activation | None, bases: int, real: str
+    formula: Formula,
+    activation: Activation | None,
+    dtype: torch.dtype,
+    layout: Layout,
+    stacks: int,
+    bases: int,
 ) -> Any:
     """The compiled kernel: pointers to the bases, to every derivative of every stack and of the result; the ends of the
     segments, in entries; and the number of threads."""
@@ -120,7 +126,7 @@ def _kernel(
                 body="\n        ".join(lines),
             )
         )
-    source = _SOURCE.format(real=real, block=_BLOCK, body="".join(body))
+    source = _SOURCE.format(real=_C_TYPES[dtype], block=_BLOCK, body="".join(body))
     library = native.load(source)
     return library.run if library is not None else None
 

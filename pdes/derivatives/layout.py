@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
@@ -66,6 +66,11 @@ class Layout:
             Segment(start, stop, tuple(k for k, count in enumerate(self.counts) if count >= stop))
             for start, stop in pairwise([0, *stops])
         )
+
+    @cached_property
+    def kernels(self) -> dict[Any, Any]:
+        """What `pdes.derivatives.kernels` has compiled for this layout."""
+        return {}
 
     @cached_property
     def order(self) -> int:
