@@ -60,14 +60,19 @@ class JetPass:
         counts = [sum(sizes[k] for k in order[: p + 1]) for p in last]
         # the pieces that the output falls into: one for each derivative and each set that it is held at
         pieces = [(k, index) for index, p in zip(indices, last, strict=True) for k in order[: p + 1]]
-        self._sizes = [sizes[k] for k, _ in pieces]
-        self._names = [(k, sets[k][1].names(index)) for k, index in pieces]
+        fields = range(len(pde.fields))
+        self._sizes = [sizes[k] for k, _ in pieces] * len(fields)
+        self._names = [
+            (k, [(field, name) for name in sets[k][1].names(index)])
+            for field in fields
+            for k, index in pieces
+        ]
         self._known = [known_values(pde, points.detach(), inputs) for points, _ in sets]
         self._zeros: list[dict[tuple[int, MultiIndex], Tensor]] = [
             {
                 (field, name): torch.zeros_like(points[:, 0])
                 for name, stand_in in plan.stand_ins.items()
-                for field in range(len(pde.fields))
+                for field in fields
                 if stand_in is None
             }
             for points, plan in sets
@@ -85,11 +90,11 @@ class JetPass:
         points = Jet(self._points.layout, self._points.rows, tape)
         jet: Any = network(points)  # type: ignore[arg-type]
         check_output(pde, jet, points.shape[0])
-        columns = jet.rows.T.reshape(-1).split(self._sizes * len(pde.fields))
+        columns = jet.rows.T.reshape(-1).split(self._sizes)
         components = [dict(zeros) for zeros in self._zeros]
-        places = ((field, k, names) for field in range(len(pde.fields)) for k, names in self._names)
-        for (field, k, names), column in zip(places, columns, strict=True):
-            components[k] |= {(field, name): column for name in names}
+        for (k, names), column in zip(self._names, columns, strict=True):
+            for name in names:
+                components[k][name] = column
         return [
             (
                 State(known | {name: found[field, ()] for field, name in enumerate(pde.fields)}),

@@ -53,19 +53,17 @@ def _sigma(activation: Activation | None, bases: Sequence[Any], layout: Layout) 
 
 
 def _run_native(kernel: Any, layout: Layout, stacks: Sequence[Tensor], bases: Sequence[Tensor]) -> Tensor:
-    stacks = [stack.contiguous() for stack in stacks]
-    bases = [base.contiguous() for base in bases]
+    stacks, bases = ([t.contiguous() for t in tensors] for tensors in (stacks, bases))
     out = torch.empty_like(stacks[0])
-    row = out.stride(0) * out.element_size()
-    starts = [stack.data_ptr() for stack in (*stacks, out)]
-    pointers = [base.data_ptr() for base in bases]
-    pointers += [start + offset * row for start in starts for offset in layout.offsets]
-    stops = [out.stride(0) * segment.stop for segment in layout.segments]
-    kernel(
-        (ctypes.c_void_p * len(pointers))(*pointers),
-        (ctypes.c_int64 * len(stops))(*stops),
-        torch.get_num_threads(),
-    )
+    entries = out.stride(0)
+    row = entries * out.element_size()
+    offsets = [offset * row for offset in layout.offsets]
+    numbers = [base.data_ptr() for base in bases]
+    for stack in (*stacks, out):
+        start = stack.data_ptr()
+        numbers += [start + offset for offset in offsets]
+    numbers += [entries * segment.stop for segment in layout.segments]
+    kernel((ctypes.c_int64 * len(numbers))(*numbers), torch.get_num_threads())
     return out
 
 
@@ -102,8 +100,8 @@ def _kernel(
     stacks: int,
     bases: int,
 ) -> Any:
-    """The compiled kernel: pointers to the bases, to every derivative of every stack and of the result; the ends of the
-    segments, in entries; and the number of threads."""
+    """The compiled kernel. It takes addresses of the bases, of every derivative of every stack and of the result, then the
+    ends of the segments in entries; and the number of threads."""
     held = len(layout.indices)
     result = bases + stacks * held
     body = []
@@ -126,7 +124,7 @@ def _kernel(
                 body="\n        ".join(lines),
             )
         )
-    source = _SOURCE.format(real=_C_TYPES[dtype], block=_BLOCK, body="".join(body))
+    source = _SOURCE.format(real=_C_TYPES[dtype], block=_BLOCK, addresses=result + held, body="".join(body))
     library = native.load(source)
     return library.run if library is not None else None
 
@@ -137,8 +135,8 @@ def _pointers(bases: int, result: int, held: int, active: Sequence[int]) -> str:
     written = [result + k for k in active]
     return "\n      ".join(
         [
-            *(f"const T* p{k} = static_cast<const T*>(all[{k}]);" for k in read),
-            *(f"T* p{k} = static_cast<T*>(all[{k}]);" for k in written),
+            *(f"const T* p{k} = reinterpret_cast<const T*>(all[{k}]);" for k in read),
+            *(f"T* p{k} = reinterpret_cast<T*>(all[{k}]);" for k in written),
         ]
     )
 
@@ -147,7 +145,8 @@ _SOURCE = """#include <algorithm>
 #include <cstdint>
 using T = {real};
 constexpr int64_t BLOCK = {block};
-extern "C" void run(void* const* all, const int64_t* stops, int threads) {{{body}
+extern "C" void run(const int64_t* all, int threads) {{
+  const int64_t* stops = all + {addresses};{body}
 }}
 """
 _SEGMENT = """

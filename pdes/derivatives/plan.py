@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 from torch import Tensor
 
@@ -35,6 +36,11 @@ class JetPlan:
         return [] if index in self.stand_ins else [index]
 
 
+@cache
+def _numbers(axes: str | tuple[str, ...], coords: tuple[str, ...]) -> MultiIndex:
+    return tuple(coords.index(name) for name in parse_axes(axes, coords))
+
+
 class FieldDerivatives:
     """Keeps apart derivatives of fields, which a jet holds, from derivatives of expressions, which it does not."""
 
@@ -51,8 +57,7 @@ class FieldDerivatives:
         if known is None:
             return None
         _, field, index = known
-        more = (self._coords.index(name) for name in parse_axes(axes, self._coords))
-        return field, tuple(sorted((*index, *more)))
+        return field, tuple(sorted((*index, *_numbers(axes, self._coords))))
 
     def remember(self, derivative: Tensor, field: int, index: MultiIndex) -> Tensor:
         self._known[id(derivative)] = (derivative, field, index)
