@@ -13,7 +13,7 @@ from pdes.derivatives import activations
 from pdes.derivatives.activations import Activation
 from pdes.derivatives.jet_functions import Chain, Product, Step
 from pdes.derivatives.layout import Layout
-from pdes.derivatives.multi_index import Index
+from pdes.derivatives.multi_index import Combination, Index
 
 
 class UnsupportedError(Exception):
@@ -110,11 +110,12 @@ class Jet:
         """
         layout = Layout(tuple(indices), tuple(counts or [len(points)] * len(indices)))
         rows = points.new_zeros(sum(layout.counts), points.shape[1])
-        for index, part in zip(layout.indices, layout.split(rows), strict=True):
-            if index == ():
-                part.copy_(points)
-            elif isinstance(index, tuple) and len(index) == 1:
-                part[:, index[0]] = 1
+        value, *others = layout.split(rows)
+        value.copy_(points)
+        for index, part in zip(layout.indices[1:], others, strict=True):
+            for c, one in index.terms if isinstance(index, Combination) else [(1.0, index)]:
+                if len(one) == 1:
+                    part[:, one[0]] = c
         return cls(layout, rows, tape)
 
     @classmethod
