@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check bench format clean
+.PHONY: demo test check bench bench-pinn format clean
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -27,10 +27,18 @@ check: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Measurements that take minutes: the figures of docs/benchmarks.md.
+# Measurements, about four hours: the figures of docs/benchmarks.md.
 bench: $(STAMP)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[dev,bench]"
 	$(BIN)/pytest -m bench -s
+
+# Those of PINNs, about two hours; each file runs by itself too. Speeds have the machine to themselves, accuracies
+# in equal time are measured two at a time with a thread each.
+bench-pinn: $(STAMP)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[dev,bench]"
+	$(BIN)/pytest -m bench -s $(addprefix tests/benchmarks/, test_adam_step.py test_balancers.py test_conditioning.py test_burgers_shock.py)
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m bench -rP -n 2 tests/benchmarks/test_pinn_accuracy.py
+	$(BIN)/pytest -m bench -s tests/benchmarks/test_balancer_table.py
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix .

@@ -9,10 +9,11 @@ python examples/04_balancing.py [STEPS]
 import sys
 from pathlib import Path
 
-import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
 
 from sciml import Component, Config, PointsConfig, Stage, TrainConfig
 from sciml.experiment import train
+from sciml.plots import save
 
 GROUPS = {"equation": ["helmholtz"], "conditions": ["u_boundary"]}
 BALANCERS = {  # each with the optimiser that goes with it
@@ -46,12 +47,12 @@ def main(steps: int = 3000, at_most: float = 0.1, output: str = "runs/04_balanci
         report, _ = train(configuration(name, steps, folder), overwrite=True)
         errors[name] = report["rel_l2"]
         print(f"{name:12} {errors[name]:.2e}  ({report['wall_s']:.0f} s)  {folder / name / 'report.html'}")
-    figure, axes = plt.subplots(figsize=(6, 3), layout="constrained")
-    axes.barh(list(errors), list(errors.values()))
-    axes.set(xscale="log", xlabel="relative L2 error [–]", title=f"Helmholtz, {steps} steps")
-    figure.savefig(folder / "errors.png", dpi=150)
+    figure = Figure(figsize=(6, 3), dpi=150, layout="constrained")
+    figure.subplots().plot(list(errors.values()), list(errors), "o")
+    figure.axes[0].set(xscale="log", xlabel="relative L2 error [–]", title=f"Helmholtz, {steps} steps")
+    figure.axes[0].grid(axis="x", which="both", alpha=0.3)
     best = min(errors, key=errors.__getitem__)
-    print(f"{best} is best; open {folder / 'errors.png'}")
+    print(f"{best} is best; open {save(figure, folder / 'errors.png')}")
     assert errors[best] < at_most
     return errors[best]
 

@@ -14,7 +14,7 @@ from sciml.experiment import train
 def configuration(name: str, stage: Stage, output: str) -> Config:
     return Config(
         name=name,
-        output=f"{output}/{name}",
+        output=output,
         dtype="float64",
         problem=Component("poisson_2d"),
         exact=["all"],
@@ -30,10 +30,11 @@ def main(steps: int = 500, at_most: float = 1e-7, output: str = "runs/05_high_ac
         "least_squares": Stage("LevenbergMarquardt", steps=steps),
     }
     for name, stage in stages.items():
-        report, table = train(configuration(name, stage, output), overwrite=True)
+        folder = output if name == "least_squares" else f"{output}_{name}"
+        report, table = train(configuration(name, stage, folder), overwrite=True)
         print(f"{name}: {report['wall_s']:.0f} s, {report['n_params']} parameters")
         print(table)
-    print(f"open {output}/least_squares/report.html")
+    print(f"open {output}/report.html")
     assert report["rel_l2"] < at_most
     return report["rel_l2"]
 

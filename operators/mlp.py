@@ -31,7 +31,8 @@ class MLP(CoordinateNetwork):
     adaptive
         "none"; one slope a for each "layer", or for each "neuron".
     slope_scale
-        n, with a = 1/n at the start: the larger, the faster slopes move for a given learning rate.
+        n, with a = 1/n at the start: the larger, the faster slopes move under a first-order optimiser. Least squares moves
+        them far enough with 1.
     in_features, out_features, others
         See `CoordinateNetwork`.
 
@@ -48,7 +49,7 @@ class MLP(CoordinateNetwork):
         depth: int = 4,
         activation: str = "tanh",
         adaptive: Literal["none", "layer", "neuron"] = "none",
-        slope_scale: float = 10.0,
+        slope_scale: float = 1.0,
         **others: Any,
     ) -> None:
         super().__init__(in_features, out_features, **others)

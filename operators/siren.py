@@ -28,7 +28,9 @@ class SIREN(CoordinateNetwork):
     omega_0
         ω₀ of the hidden layers.
     first_omega
-        ω₁, which sets the wavenumbers that the network starts with, in radians per half length of the domain.
+        ω₁, which sets the wavenumbers that the network starts with, in radians per half length of the domain. The paper
+        takes ω₀ = ω₁ = 30, for images; a network that starts so far above the solution's wavenumbers can fit an equation
+        at its points and oscillate between them.
     in_features, out_features, others
         See `CoordinateNetwork`.
 
@@ -42,8 +44,8 @@ class SIREN(CoordinateNetwork):
         *,
         width: int = 64,
         depth: int = 4,
-        omega_0: float = 30.0,
-        first_omega: float = 30.0,
+        omega_0: float = 5.0,
+        first_omega: float = 5.0,
         **others: Any,
     ) -> None:
         super().__init__(in_features, out_features, **others)

@@ -18,7 +18,7 @@ from operators import CoordinateNetwork, Operator
 from pdes import Periodic, Problem
 from pdes.exact_conditions import ExactConditions, exactly_possible, without_conditions
 from sciml.components import build, public
-from sciml.config import Component, Config
+from sciml.config import Component, Config, TrainConfig
 from sciml.data import FieldDataset, split_indices
 from sciml.optim import Balancer
 from sciml.tasks import NormalizedOperator, OperatorTask, PinnTask, Task
@@ -168,8 +168,8 @@ def make_operator(
     return task, model, description
 
 
-def assemble(config: Config) -> tuple[Task, nn.Module, Balancer, dict[str, Any]]:
-    """Task, model, balancer and the description with which the model is saved.
+def assemble(config: Config) -> tuple[Task, nn.Module, list[Balancer], dict[str, Any]]:
+    """Task, model, the balancer of each stage and the description with which the model is saved.
 
     Seeds torch, so that the same configuration gives the same initial weights. Raises ValueError and
     FileNotFoundError for what is wrong with the configuration or its files; nothing is written.
@@ -181,5 +181,11 @@ def assemble(config: Config) -> tuple[Task, nn.Module, Balancer, dict[str, Any]]
     torch.manual_seed(config.seed)
     make = make_pinn if config.problem is not None else make_operator
     task, model, description = make(config, dtype, device)
-    balancer = build(config.train.balancer, public(sciml.optim, is_class(Balancer)), "balancer")
-    return task, model.to(device=device, dtype=dtype), balancer, description
+    return task, model.to(device=device, dtype=dtype), make_balancers(config.train), description
+
+
+def make_balancers(config: TrainConfig) -> list[Balancer]:
+    """The balancer of each stage; those without one of their own share train.balancer, and what it remembers."""
+    known = public(sciml.optim, is_class(Balancer))
+    common: Balancer = build(config.balancer, known, "balancer")
+    return [common if s.balancer is None else build(s.balancer, known, "balancer") for s in config.stages]

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sciml.benchmarks import benchmark_config
-from sciml.catalogue import catalogue
+from sciml.catalogue import CATALOGUE
 from sciml.config import load_config
 from sciml.data import check_well, convert, make_dataset, summarize
 from sciml.experiment import evaluate, train
@@ -119,7 +119,7 @@ def _parser() -> argparse.ArgumentParser:
     p.set_defaults(run=_data_convert)
 
     p = commands.add_parser("list", parents=[common], help="what there is to choose from")
-    p.add_argument("kind", nargs="?", choices=_KINDS, help="one kind; all by default")
+    p.add_argument("kind", nargs="?", choices=CATALOGUE, help="one kind; all by default")
     p.set_defaults(run=_list)
     return parser
 
@@ -199,12 +199,10 @@ def _data_convert(arguments: argparse.Namespace) -> None:
     print(f"wrote {path}")
 
 
-_KINDS = ("equations", "benchmarks", "operators", "balancers", "optimizers", "datasets")
-
-
 def _list(arguments: argparse.Namespace) -> None:
-    for kind, entries in catalogue().items():
+    for kind, entries_of in CATALOGUE.items():
         if arguments.kind in (None, kind):
+            entries = entries_of()
             print(f"{kind}:")
             width = max(map(len, entries), default=0)
             for name, summary in entries.items():

@@ -27,7 +27,11 @@ def build(component: Component, candidates: Mapping[str, Callable[..., Any]], ki
     if component.name not in candidates:
         raise ValueError(f"unknown {kind} {component.name!r}{hint(component.name, candidates)}")
     constructor = candidates[component.name]
-    parameters = inspect.signature(constructor).parameters
+    parameters = {
+        name: parameter
+        for name, parameter in inspect.signature(constructor).parameters.items()
+        if parameter.kind is not inspect.Parameter.VAR_KEYWORD
+    }
     free = [name for name in parameters if name not in given]
     for name in component.options:
         if name in given and name in parameters:
@@ -50,9 +54,15 @@ def build(component: Component, candidates: Mapping[str, Callable[..., Any]], ki
         raise ValueError(f"{kind} {component.name}: {error}") from error
 
 
-def hint(name: str, known: Iterable[str]) -> str:
-    """What an error about an unknown name adds: the closest known one, and all there are."""
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """ "; did you mean 'X'?" where a known name is close, else nothing."""
     by_lower = {option.lower(): option for option in known}
     close = difflib.get_close_matches(name.lower(), by_lower, n=1)
-    listing = f"there are {', '.join(by_lower.values())}"
-    return f"; did you mean {by_lower[close[0]]!r}? ({listing})" if close else f"; {listing}"
+    return f"; did you mean {by_lower[close[0]]!r}?" if close else ""
+
+
+def hint(name: str, known: Iterable[str]) -> str:
+    """What an error about an unknown name adds: the closest known one, and all there are."""
+    names = list(known)
+    meant, listing = did_you_mean(name, names), f"there are {', '.join(names)}"
+    return f"{meant} ({listing})" if meant else f"; {listing}"

@@ -5,13 +5,15 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args, get_type_hints
 
 import yaml
 from jsonargparse import ArgumentError, ArgumentParser
+
+from sciml.yaml_file import read_yaml
 
 
 @dataclass
@@ -89,11 +91,12 @@ class Stage:
 
     Parameters
     ----------
-    optimizer : a class of torch.optim: Adam, AdamW, SGD, LBFGS, ...
-    steps, epochs : length of the stage; give one (epochs need a data set). A step of LBFGS is 20 iterations
+    optimizer : as `sciml list optimizers` shows it: Adam, LBFGS, SSBroyden, LevenbergMarquardt, SOAP, ...
+    steps, epochs : length of the stage; give one (epochs need a data set). A step of a quasi-Newton method is 20 iterations
     schedule : learning rate over the progress of the stage: constant, cosine, or one-cycle
     time_share : the stage takes at most this share of train.max_seconds
     options : further arguments of the optimiser, lr among them
+    balancer : of this stage; train.balancer by default
     """
 
     optimizer: str = "Adam"
@@ -102,6 +105,7 @@ class Stage:
     schedule: Literal["constant", "cosine", "one-cycle"] = "constant"
     time_share: float = 1.0
     options: dict[str, Any] = field(default_factory=dict)
+    balancer: Component | None = None
 
 
 @dataclass
@@ -111,11 +115,12 @@ class TrainConfig:
     Parameters
     ----------
     stages : optimisers one after another
-    balancer : how several losses become one update: `WeightedSum`, `ConFIG`, ... (`sciml list balancers`)
+    balancer : how several losses become one update, as `sciml list balancers` shows it
     loss : of an operator: "l2" or "h1", relative and per sample
     max_seconds : stop training at this wall-clock budget, finish the schedules by then, and write the report
-    gradient_clip : largest norm of the gradient; none by default
+    gradient_clip : largest norm of the gradient of a first-order optimiser; none by default
     log_every : steps between two lines of metrics.jsonl
+    log_gradients : the losses' gradients in these lines even where the balancer does not take them anyway
     validate_every : steps between two validations; 0 only validates at the end
     checkpoint_seconds : seconds between two checkpoints
     """
@@ -126,6 +131,7 @@ class TrainConfig:
     max_seconds: float | None = None
     gradient_clip: float | None = None
     log_every: int = 50
+    log_gradients: bool = False
     validate_every: int = 0
     checkpoint_seconds: float = 30.0
 
@@ -165,15 +171,6 @@ class Config:
         return Path(self.output or f"runs/{self.name}")
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML in which 1e-3 is a number, as in YAML 1.2; PyYAML follows 1.1, where it is a string."""
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
-)
-
-
 def load_config(path: str | Path | None = None, overrides: Sequence[str] = ()) -> Config:
     """The configuration of a YAML file with overrides such as ["--train.max_seconds", "90"], their values in YAML.
 
@@ -190,13 +187,7 @@ def load_config(path: str | Path | None = None, overrides: Sequence[str] = ()) -
     parser = ArgumentParser(prog="sciml train", exit_on_error=False)
     parser.add_class_arguments(Config)
     try:
-        content = yaml.load(Path(path).read_text(encoding="utf-8"), _Loader) if path is not None else {}
-        if not isinstance(content, dict):
-            raise ValueError(
-                f"{path}: expected keys and values, such as 'name: run', not {type(content).__name__}"
-            )
-        for key, value in _pairs(overrides):
-            _set(content, key, yaml.load(value, _Loader))
+        content = read_yaml(path, overrides)
         config = Config(**vars(parser.instantiate(parser.parse_object(content))))
     except (ArgumentError, yaml.YAMLError) as error:
         raise ValueError(f"{path or 'command line'}: {_explain(str(error))}") from error
@@ -204,37 +195,9 @@ def load_config(path: str | Path | None = None, overrides: Sequence[str] = ()) -
     return config
 
 
-def _pairs(overrides: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """--key value and --key=value as (key, value)."""
-    rest = iter(overrides)
-    for argument in rest:
-        key, equals, value = argument.removeprefix("--").partition("=")
-        if not argument.startswith("--") or not key:
-            raise ValueError(
-                f"unexpected argument {argument!r}; write --key value, such as --train.max_seconds 90"
-            )
-        if not equals:
-            found = next(rest, None)
-            if found is None:
-                raise ValueError(f"--{key} needs a value")
-            value = found
-        yield key, value
-
-
-def _set(content: dict[str, Any], key: str, value: Any) -> None:
-    """Set a dotted key in nested dictionaries."""
-    *above, last = key.split(".")
-    for name in above:
-        below = content.get(name)
-        content[name] = below if isinstance(below, dict) else {}
-        content = content[name]
-    content[last] = value
-
-
 def dump_config(config: Config) -> str:
     """The whole configuration as YAML, defaults included."""
-    text: str = yaml.safe_dump(dataclasses.asdict(config), sort_keys=False)
-    return text
+    return str(yaml.safe_dump(dataclasses.asdict(config), sort_keys=False))
 
 
 def _keys(cls: type, prefix: str = "") -> list[str]:
@@ -281,8 +244,7 @@ def _validate(config: Config) -> None:
     for index, stage in enumerate(config.train.stages):
         if (stage.steps is None) == (stage.epochs is None):
             raise ValueError(f"train.stages[{index}]: give either steps or epochs")
-        length = stage.steps if stage.steps is not None else stage.epochs
-        if length is None or length < 1:
+        if (length := stage.steps or stage.epochs or 0) < 1:
             raise ValueError(f"train.stages[{index}]: a stage has at least one step, not {length}")
     for key, positive in (
         ("train.max_seconds", config.train.max_seconds),

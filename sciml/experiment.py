@@ -18,6 +18,7 @@ _MAY_CHANGE_ON_RESUME = (
     "threads",
     "train.max_seconds",
     "train.log_every",
+    "train.log_gradients",
     "train.checkpoint_seconds",
 )
 
@@ -38,8 +39,8 @@ def train(config: Config, *, overwrite: bool = False, resume: bool = False) -> t
     run.require_free(overwrite=overwrite, resume=resume)
     if resume:
         _require_same(load_config(run.config), config, run.config)
-    task, model, balancer, description = assemble(config)
-    trainer = Trainer(task, model, config.train, balancer, run)
+    task, model, balancers, description = assemble(config)
+    trainer = Trainer(task, model, config.train, balancers, run)
     trainer.rehearse()
     if resume:
         run.write_config(dump_config(config))

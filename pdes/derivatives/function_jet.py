@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -11,20 +11,32 @@ from pdes.derivatives.jet import Jet
 from pdes.derivatives.layout import Layout
 from pdes.derivatives.multi_index import Combination, Index
 
+_CHUNK = 1024
+
 
 def function_jet(function: Callable[[Tensor], Tensor], points: Tensor, layout: Layout) -> Jet:
-    """Value and derivatives of ``function``, points (n, d) to (n, k), without a graph."""
+    """Value and derivatives of ``function``, points (n, d) to (n, k), without a graph.
+
+    Points are taken in chunks, since the graphs of nested derivatives are many times as large as what they give.
+    """
+    rows: list[list[Tensor]] = [[] for _ in layout.indices]
+    for start in range(0, len(points), _CHUNK):
+        # a derivative is held at the first points only
+        held = [k for k, count in enumerate(layout.counts) if count > start]
+        found = _derivatives(function, points[start : start + _CHUNK], [layout.indices[k] for k in held])
+        for k, values in zip(held, found, strict=True):
+            rows[k].append(values[: layout.counts[k] - start])
+    return Jet(layout, torch.cat([part for parts in rows for part in parts]))
+
+
+def _derivatives(
+    function: Callable[[Tensor], Tensor], points: Tensor, indices: Sequence[Index]
+) -> list[Tensor]:
+    """The derivatives one by one, (n, k) each."""
     with torch.enable_grad():
         z = points.detach().clone().requires_grad_()
-        columns = []
-        for value in function(z).to(z.dtype).unbind(1):
-            d = _Derivatives(value, z)
-            columns.append(
-                torch.cat(
-                    [d(index)[:n].detach() for index, n in zip(layout.indices, layout.counts, strict=True)]
-                )
-            )
-    return Jet(layout, torch.stack(columns, -1))
+        fields = [_Derivatives(value, z) for value in function(z).to(z.dtype).unbind(1)]
+        return [torch.stack([d(index).detach() for d in fields], 1) for index in indices]
 
 
 class _Derivatives:

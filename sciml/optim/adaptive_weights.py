@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from sciml.optim.balancer import StatefulBalancer, WeightedSum
+from sciml.optim.balancer import Balance, StatefulBalancer, WeightedSum
 from sciml.optim.gradients import loss_gradients, set_gradient
 
 
@@ -31,11 +31,11 @@ class LossWeights(AdaptiveWeights):
     def update(self, values: Mapping[str, float]) -> dict[str, float]:
         """The weights of this step from the values of the losses in it."""
 
-    def backward(self, losses: Mapping[str, Tensor], parameters: Sequence[Tensor]) -> None:
+    def backward(self, losses: Mapping[str, Tensor], parameters: Sequence[Tensor]) -> Balance:
         self._require_same_losses(losses)
         weights = self.update({name: float(loss.detach()) for name, loss in losses.items()})
         self._state["weights"] = weights
-        WeightedSum(weights).backward(losses, parameters)
+        return WeightedSum(weights).backward(losses, parameters)
 
 
 class GradientWeights(AdaptiveWeights):
@@ -49,8 +49,7 @@ class GradientWeights(AdaptiveWeights):
 
     def __init__(self, rate: float, every: int) -> None:
         super().__init__()
-        if not 0 < rate <= 1:
-            raise ValueError(f"rate must be above 0 and at most 1, not {rate}")
+        require_rate(rate)
         require_positive(every=every)
         self.rate, self.every = rate, every
 
@@ -58,19 +57,19 @@ class GradientWeights(AdaptiveWeights):
     def target(self, values: Mapping[str, float], gradients: Mapping[str, Tensor]) -> dict[str, float]:
         """The ŵ_i from the losses' values and flat gradients (P,); where one is left out the weight stays."""
 
-    def backward(self, losses: Mapping[str, Tensor], parameters: Sequence[Tensor]) -> None:
+    def backward(self, losses: Mapping[str, Tensor], parameters: Sequence[Tensor]) -> Balance:
         self._require_same_losses(losses)
         weights = self._state.setdefault("weights", dict.fromkeys(losses, 1.0))
         step = self._state.setdefault("step", 0)
         self._state["step"] = step + 1
         if step % self.every:
-            WeightedSum(weights).backward(losses, parameters)
-            return
+            return WeightedSum(weights).backward(losses, parameters)
         values = {name: float(loss.detach()) for name, loss in losses.items()}
         gradients = loss_gradients(losses, parameters)
         target = self.target(values, dict(zip(losses, gradients, strict=True)))
         weights |= {name: (1 - self.rate) * weights[name] + self.rate * new for name, new in target.items()}
         set_gradient(parameters, gradients.new_tensor(list(weights.values())) @ gradients)
+        return Balance(list(weights.values()), gradients)
 
 
 def softmax_of_ratios(
@@ -85,6 +84,12 @@ def softmax_of_ratios(
     ratios = now / (temperature * then.clamp(min=torch.finfo(torch.float64).tiny))
     weights = len(values) * torch.softmax(ratios.clamp(max=1e300), dim=0)
     return dict(zip(values, weights.tolist(), strict=True))
+
+
+def require_rate(rate: float) -> None:
+    """Raises ValueError for a rate that is not above 0 and at most 1."""
+    if not 0 < rate <= 1:
+        raise ValueError(f"rate must be above 0 and at most 1, not {rate}")
 
 
 def require_positive(**options: float) -> None:

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from sciml.optim.balancer import Balancer, loss_weights
+from sciml.optim.balancer import Balance, Balancer, loss_weights
 from sciml.optim.gradients import gram_matrix, loss_gradients, set_gradient
 
 _RANK_TOLERANCE = 1e-12
 
-_COMMON_LENGTHS: dict[str, Callable[[Tensor], Tensor]] = {
+_COMMON_LENGTHS: dict[str, Callable[[np.ndarray], float]] = {
     "min": lambda norms: norms.min(),
     "max": lambda norms: norms.max(),
     "harmonic": lambda norms: 1 / (1 / norms).mean(),
     "arithmetic": lambda norms: norms.mean(),
-    "geometric": lambda norms: norms.log().mean().exp(),
+    "geometric": lambda norms: np.exp(np.log(norms).mean()),
 }
 
 
@@ -32,23 +33,27 @@ def require_length(length: str) -> str:
 def config_coefficients(gram: Tensor, weights: Tensor | None = None, length: str = "projections") -> Tensor:
     """The c (m,) of `config_direction`'s update Σ_i c_i g_i, from the Gram matrix (m, m) of the g_i in float64."""
     require_length(length)
-    if not torch.isfinite(gram).all():
+    # numpy: at this size an operation of torch costs more than its arithmetic
+    matrix = gram.cpu().numpy()
+    if not np.isfinite(matrix).all():
         raise ValueError("gradients are not finite")
-    norms = gram.diagonal().clamp(min=0).sqrt()
+    norms = np.sqrt(np.maximum(matrix.diagonal(), 0))
     active = norms > 0
-    if not active.any():
-        return torch.zeros_like(norms)
-    target = torch.ones_like(norms) if weights is None else weights.to(gram)
+    target = np.ones_like(norms) if weights is None else weights.cpu().numpy()
     # a zero gradient has no direction: its row and column vanish, and with them its share of the target
-    inverse_norms = torch.where(active, 1 / norms.clamp(min=torch.finfo(torch.float64).tiny), 0.0)
-    cosines = gram * inverse_norms[:, None] * inverse_norms
-    units = torch.linalg.pinv(cosines, rtol=_RANK_TOLERANCE, hermitian=True) @ (target * active)
-    size = torch.sqrt((units @ cosines @ units).clamp(min=0))
+    inverse_norms = np.divide(1, norms, out=np.zeros_like(norms), where=active)
+    cosines = matrix * np.outer(inverse_norms, inverse_norms)
+    values, vectors = np.linalg.eigh(cosines)
+    # the pseudo-inverse leaves out eigenvalues that are zero to rounding
+    kept = values > _RANK_TOLERANCE * values[-1]
+    parts = np.divide(vectors.T @ (target * active), values, out=np.zeros_like(values), where=kept)
+    size = np.sqrt((parts**2 * values)[kept].sum())
     if size <= _RANK_TOLERANCE:
-        return torch.zeros_like(norms)
-    to_update = cosines @ units / size
+        return torch.zeros_like(gram[0])
+    units = vectors @ parts
     lengths = norms if length == "projections" else _COMMON_LENGTHS[length](norms[active])
-    return (lengths * to_update).sum() * units * inverse_norms / size
+    coefficients = (lengths * (cosines @ units)).sum() / size**2 * units * inverse_norms
+    return torch.from_numpy(coefficients).to(gram)
 
 
 def config_direction(gradients: Tensor, weights: Tensor | None = None, length: str = "projections") -> Tensor:
@@ -100,6 +105,9 @@ class ConFIG(Balancer):
         self.weights = dict(weights or {})
         self.length = require_length(length)
 
-    def backward(self, losses: Mapping[str, Tensor], parameters: Sequence[Tensor]) -> None:
+    def backward(self, losses: Mapping[str, Tensor], parameters: Sequence[Tensor]) -> Balance:
         weights = torch.tensor(loss_weights(losses, self.weights), dtype=torch.float64)
-        set_gradient(parameters, config_direction(loss_gradients(losses, parameters), weights, self.length))
+        gradients = loss_gradients(losses, parameters)
+        coefficients = config_coefficients(gram_matrix(gradients), weights, self.length)
+        set_gradient(parameters, coefficients.to(gradients.dtype) @ gradients)
+        return Balance(coefficients, gradients)

@@ -16,18 +16,17 @@ def loss_gradients(losses: Mapping[str, Tensor], parameters: Sequence[Tensor]) -
 
     A complex parameter counts as its real and imaginary parts. The graph is freed.
     """
-    sizes = _sizes(parameters)
     first = parameters[0]
-    matrix = torch.empty(len(losses), sum(sizes), dtype=first.dtype.to_real(), device=first.device)
+    matrix = torch.empty(
+        len(losses), sum(_sizes(parameters)), dtype=first.dtype.to_real(), device=first.device
+    )
     last = len(losses) - 1
     for index, loss in enumerate(losses.values()):
-        gradients = torch.autograd.grad(loss, parameters, retain_graph=index < last, allow_unused=True)
-        for piece, gradient in zip(matrix[index].split(sizes), gradients, strict=True):
-            if gradient is None:
-                piece.zero_()
-            else:
-                real = torch.view_as_real(gradient) if gradient.is_complex() else gradient
-                piece.copy_(real.reshape(-1))
+        gradients = torch.autograd.grad(
+            loss, parameters, retain_graph=index < last, allow_unused=True, materialize_grads=True
+        )
+        flat = [(torch.view_as_real(g) if g.is_complex() else g).reshape(-1) for g in gradients]
+        torch.cat(flat, out=matrix[index])
     return matrix
 
 

@@ -8,9 +8,15 @@ import torch
 from torch import Tensor
 
 from pdes.derivatives.jet import LinearRecord, ProductRecord, Record
+from sciml.optim.sketch import RowSketch
 
 
-def residual_jacobian(residual: Tensor, tape: Sequence[Record], parameters: Sequence[Tensor]) -> Tensor:
+def residual_jacobian(
+    residual: Tensor,
+    tape: Sequence[Record],
+    parameters: Sequence[Tensor],
+    sketch: RowSketch | None = None,
+) -> Tensor:
     """J_np = ∂r_n / ∂θ_p of residuals (n,) that each depend on their own point, (n, P).
 
     One backward pass of Σ r gives the sensitivity G_n = ∂r_n / ∂Z_n of every residual to the result Z of every record
@@ -18,10 +24,12 @@ def residual_jacobian(residual: Tensor, tape: Sequence[Record], parameters: Sequ
     products, each summed over the derivatives that the jet carries. Rows by a tensor that is computed from parameters,
     such as a factorised weight, are carried back to these.
 
+    With a ``sketch`` S, S J (k, P), layer by layer without J itself.
+
     Raises ValueError where a parameter enters none of the records.
     """
     sizes = [parameter.numel() for parameter in parameters]
-    jacobian = residual.new_zeros(len(residual), sum(sizes))
+    jacobian = residual.new_zeros(len(residual) if sketch is None else sketch.size, sum(sizes))
     columns = dict(zip(map(id, parameters), jacobian.split(sizes, dim=1), strict=True))
     found: set[int] = set()
     derived: dict[int, tuple[Tensor, Tensor]] = {}
@@ -32,7 +40,8 @@ def residual_jacobian(residual: Tensor, tape: Sequence[Record], parameters: Sequ
         torch.autograd.grad(total, outputs, retain_graph=True, materialize_grads=True) if outputs else ()
     )
     for record, g in zip(tape, sensitivities, strict=True):
-        for tensor, rows in _rows(record, g):
+        for tensor, whole in _rows(record, g):
+            rows = whole if sketch is None else sketch(whole)
             if id(tensor) in columns:
                 columns[id(tensor)].add_(rows)
                 found.add(id(tensor))

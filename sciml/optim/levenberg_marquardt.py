@@ -5,24 +5,26 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from sciml.optim.damped_system import DampedSystem
+from sciml.optim.sketch import RowSketch
 
 _LOG = logging.getLogger(__name__)
 
-Linearise = Callable[[bool], tuple[Tensor, Tensor | None]]
-"""The residuals (m,) at the present parameters and, where asked for, their Jacobian (m, P), which is then overwritten."""
+Linearise = Callable[[bool | RowSketch], tuple[Tensor, Tensor | None]]
+"""The residuals (m,) at the present parameters and, where asked for, their Jacobian J (m, P), or S J (k, P) for a
+sketch S, which is then overwritten."""
 
 _TRIALS = 15
 _LEAST_DAMPING = 1e-18
-_CONTRACTION = 0.75
+_CONTRACTION = 0.7
 """A correction is taken while it is at most this share of the one before."""
 _CONVERGED = 1e-2
-"""Corrections end where one is this share of the whole step."""
+"""Corrections end where one lowers the damped sum of squares by less than this share."""
 
 
 class _Trial(NamedTuple):
@@ -69,13 +71,15 @@ class LevenbergMarquardt(torch.optim.Optimizer):
     Jacobian; G. Goldshlager, N. Abrahamsen, L. Lin, J. Comput. Phys. 516 (2024) 113351, for momentum.
     """
 
+    needs: ClassVar[str] = "residuals"
+
     def __init__(
         self,
         params: Iterable[nn.Parameter],
         lr: float = 1.0,
         damping: float = 1e-3,
         scaling: float = 0.5,
-        corrections: int = 8,
+        corrections: int = 30,
         line_search: int = 0,
         momentum: float = 0.0,
         memory: float = 8 * 2**30,
@@ -102,24 +106,23 @@ class LevenbergMarquardt(torch.optim.Optimizer):
         )
         self._stuck = False
 
+    _instead = "SketchedGaussNewton"
+
     @torch.no_grad()
     def step(self, linearise: Linearise) -> float:  # type: ignore[override]
         """One accepted step, or none where no trial gives a decrease, with a warning; returns |r|² after it."""
         group = self.param_groups[0]
-        residual, jacobian = linearise(True)
-        assert jacobian is not None
-        if not torch.isfinite(jacobian).all() or not torch.isfinite(residual).all():
-            raise FloatingPointError("the residuals or their derivatives are not finite")
-        self._require_memory(jacobian)
+        full, jacobian, sketch = self._linear_model(linearise)
+        residual = sketch(full)
         scale = _scale(jacobian, group["scaling"])
         jacobian /= scale
-        system, cost = DampedSystem(jacobian), float(residual @ residual)
+        system, cost = DampedSystem(jacobian), float(full @ full)
         start = [p.clone() for p in group["params"]]
 
         def trial(unknown: Tensor, step: Tensor) -> _Trial:
             self._move(start, step / scale)
             r, _ = linearise(False)
-            return _Trial(unknown, step, r, float(r @ r))
+            return _Trial(unknown, step, sketch(r), float(r @ r))
 
         damping, growth, centre = group["damping"], 2.0, self._centre(scale)
         for _ in range(_TRIALS):
@@ -178,8 +181,9 @@ class LevenbergMarquardt(torch.optim.Optimizer):
             corrected = trial(best.unknown + change, best.step + correction)
             if not damped(corrected) <= damped(best):
                 break
+            converged = damped(corrected) > (1 - _CONVERGED) * damped(best)
             best = corrected
-            if size < _CONVERGED * float(best.step.norm()):
+            if converged:
                 break
         return best
 
@@ -188,13 +192,32 @@ class LevenbergMarquardt(torch.optim.Optimizer):
         last = self.state[group["params"][0]].get("step") if group["momentum"] else None
         return torch.zeros_like(scale) if last is None else group["momentum"] * last * scale
 
-    def _require_memory(self, jacobian: Tensor) -> None:
-        rows, columns = jacobian.shape
-        needed = DampedSystem.bytes(rows, columns, jacobian.element_size())
+    @torch.no_grad()
+    def check(self, linearise: Linearise) -> None:
+        """Raises what a step would raise, without one."""
+        self._linear_model(linearise)
+
+    def _linear_model(self, linearise: Linearise) -> tuple[Tensor, Tensor, Callable[[Tensor], Tensor]]:
+        """r, J and what to do with a residual so that it belongs to the rows of J."""
+        probe, _ = linearise(False)
+        columns = sum(p.numel() for p in self.param_groups[0]["params"])
+        self._require_memory(len(probe), columns, probe.element_size())
+        sketch = self._sketch(len(probe))
+        residual, jacobian = linearise(True if sketch is None else sketch)
+        assert jacobian is not None
+        if not torch.isfinite(jacobian).all() or not torch.isfinite(residual).all():
+            raise FloatingPointError("the residuals or their derivatives are not finite")
+        return residual, jacobian, sketch or (lambda r: r)
+
+    def _sketch(self, rows: int) -> RowSketch | None:
+        return None
+
+    def _require_memory(self, rows: int, columns: int, item: int) -> None:
+        needed = DampedSystem.bytes(rows, columns, item)
         if needed > self.param_groups[0]["memory"]:
             raise ValueError(
                 f"a dense Gauss-Newton step with {rows} residuals and {columns} parameters needs {needed / 2**30:.1f} GiB; "
-                "use fewer points, a smaller network, or LBFGS"
+                f"use {self._instead}, fewer points, a smaller network, or LBFGS"
             )
 
     def _move(self, start: list[Tensor], step: Tensor) -> None:

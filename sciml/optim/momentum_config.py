@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from sciml.optim.balancer import StatefulBalancer, loss_weights, require_betas
+from sciml.optim.balancer import Balance, StatefulBalancer, loss_weights, require_betas
 from sciml.optim.config import config_coefficients, require_length
 from sciml.optim.gradients import gram_matrix, loss_gradients, set_gradient
 
@@ -37,6 +37,8 @@ class MomentumConFIG(StatefulBalancer):
     Source: Q. Liu, M. Chu, N. Thuerey, arXiv:2408.11104, algorithm 1.
     """
 
+    makes_updates = True
+
     def __init__(
         self,
         weights: Mapping[str, float] | None = None,
@@ -50,7 +52,7 @@ class MomentumConFIG(StatefulBalancer):
         self.eps = eps
         self.length = require_length(length)
 
-    def backward(self, losses: Mapping[str, Tensor], parameters: Sequence[Tensor]) -> None:
+    def backward(self, losses: Mapping[str, Tensor], parameters: Sequence[Tensor]) -> Balance:
         weights = torch.tensor(loss_weights(losses, self.weights), dtype=torch.float64)
         self._require_same_losses(losses)
         seen = self._state.get("seen", 0)
@@ -67,14 +69,17 @@ class MomentumConFIG(StatefulBalancer):
             }
         self._state["momenta"][index].lerp_(gradient, 1 - self.beta1)
         self._state["seen"] = seen + 1
-        set_gradient(parameters, self._update(weights))
+        update, coefficients = self._update(weights)
+        set_gradient(parameters, update)
+        return Balance(coefficients)
 
-    def _update(self, weights: Tensor) -> Tensor:
+    def _update(self, weights: Tensor) -> tuple[Tensor, Tensor | None]:
+        """The update, and the coefficients of the momenta in ĝ once there is one."""
         state = self._state
         momenta, common, second = state["momenta"], state["common"], state["second"]
         seen, m = state["seen"], len(momenta)
         if seen < m:
-            return torch.zeros_like(common)
+            return torch.zeros_like(common), None
         state["updates"] += 1
         t = state["updates"]
         counts = [(seen - i + m - 1) // m for i in range(m)]
@@ -83,9 +88,10 @@ class MomentumConFIG(StatefulBalancer):
             momenta.device
         )
         gram = gram_matrix(momenta) * scale[:, None] * scale
-        update = (config_coefficients(gram, weights, self.length) * scale).to(momenta.dtype) @ momenta
+        coefficients = config_coefficients(gram, weights, self.length) * scale
+        update = coefficients.to(momenta.dtype) @ momenta
         new_common = update * (1 - self.beta1**t)
         pseudo = common.mul_(-self.beta1).add_(new_common).div_(1 - self.beta1)
         second.mul_(self.beta2).addcmul_(pseudo, pseudo, value=1 - self.beta2)
         state["common"] = new_common
-        return update.div_((second / (1 - self.beta2**t)).sqrt_().add_(self.eps))
+        return update.div_((second / (1 - self.beta2**t)).sqrt_().add_(self.eps)), coefficients

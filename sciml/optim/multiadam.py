@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from sciml.optim.balancer import StatefulBalancer, require_betas
+from sciml.optim.balancer import Balance, StatefulBalancer, require_betas
 from sciml.optim.gradients import loss_gradients, set_gradient
 
 
@@ -31,6 +31,8 @@ class MultiAdam(StatefulBalancer):
     Source: J. Yao et al., MultiAdam, arXiv:2306.02816.
     """
 
+    makes_updates = True
+
     def __init__(
         self,
         groups: Mapping[str, Sequence[str]] | None = None,
@@ -42,7 +44,7 @@ class MultiAdam(StatefulBalancer):
         self.beta1, self.beta2 = require_betas(betas)
         self.eps = eps
 
-    def backward(self, losses: Mapping[str, Tensor], parameters: Sequence[Tensor]) -> None:
+    def backward(self, losses: Mapping[str, Tensor], parameters: Sequence[Tensor]) -> Balance:
         groups = self._grouped(losses)
         self._require_same_losses(losses)
         gradients = loss_gradients(groups, parameters)
@@ -55,6 +57,7 @@ class MultiAdam(StatefulBalancer):
         correction1, correction2 = (1 - beta ** state["steps"] for beta in (self.beta1, self.beta2))
         root = second.sqrt().div_(math.sqrt(correction2)).add_(self.eps)
         set_gradient(parameters, torch.div(first, root, out=root).mean(dim=0).div_(correction1))
+        return Balance(gradients=None if self.groups else gradients)
 
     def _grouped(self, losses: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The summed loss of each group."""

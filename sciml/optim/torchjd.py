@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from sciml.optim.balancer import Balancer
+from sciml.components import hint
+from sciml.optim.balancer import Balance, Balancer
 from sciml.optim.gradients import loss_gradients, set_gradient
 
 
@@ -31,10 +31,7 @@ class TorchJD(Balancer):
     def __init__(self, aggregator: str, options: Mapping[str, Any] | None = None) -> None:
         available = _aggregators(_aggregation())
         if aggregator not in available:
-            by_lower = {name.lower(): name for name in available}
-            close = difflib.get_close_matches(aggregator.lower(), by_lower, n=1)
-            hint = f"; did you mean {by_lower[close[0]]!r}?" if close else ""
-            raise ValueError(f"unknown aggregator {aggregator!r}{hint} (there are {', '.join(available)})")
+            raise ValueError(f"unknown aggregator {aggregator!r}{hint(aggregator, available)}")
         self.name, self.options = aggregator, dict(options or {})
         self._class = available[aggregator]
         try:
@@ -42,7 +39,7 @@ class TorchJD(Balancer):
         except (TypeError, ImportError) as error:
             raise ValueError(f"{aggregator}: {error}") from None
 
-    def _aggregator(self, like: Tensor) -> Callable[[Tensor], Tensor]:
+    def _aggregator(self, like: Tensor) -> Any:
         """The aggregator, its vectors with dtype and device of ``like``."""
         options = {
             name: like.new_tensor(value) if isinstance(value, list) else value
@@ -50,9 +47,13 @@ class TorchJD(Balancer):
         }
         return self._class(**options)
 
-    def backward(self, losses: Mapping[str, Tensor], parameters: Sequence[Tensor]) -> None:
+    def backward(self, losses: Mapping[str, Tensor], parameters: Sequence[Tensor]) -> Balance:
         gradients = loss_gradients(losses, parameters)
-        set_gradient(parameters, self._aggregator(gradients)(gradients))
+        aggregator, weights = self._aggregator(gradients), []
+        if hasattr(aggregator, "weighting"):
+            aggregator.weighting.register_forward_hook(lambda _module, _input, output: weights.append(output))
+        set_gradient(parameters, aggregator(gradients))
+        return Balance(weights[-1] if weights else None, gradients)
 
 
 def _aggregation() -> ModuleType:

@@ -1,5 +1,7 @@
 """Figures: fields, training history, super-resolution, spectra. They need no display."""
 
+from sciml.plots.balancing import has_balancing as has_balancing
+from sciml.plots.balancing import plot_balancing as plot_balancing
 from sciml.plots.fields import plot_comparison as plot_comparison
 from sciml.plots.files import save as save
 from sciml.plots.history import plot_history as plot_history

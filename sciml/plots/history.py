@@ -45,11 +45,8 @@ def plot_history(records: Sequence[Mapping[str, Any]]) -> Figure:
         _curves(panels[1], records, metrics, "metric", legend_at=1.12 if rates else 1.01)
     if rates:
         _learning_rate(panels[1], records, rates[0], beside_metrics=bool(metrics))
-    panels[-1].set_xlabel("step")
-    panels[-1].margins(x=0.01)
-    panels[-1].xaxis.set_major_locator(MaxNLocator(8, integer=True))
-    panels[-1].ticklabel_format(axis="x", style="plain")
-    _mark_stages(panels, records)
+    format_steps(panels[-1])
+    mark_stages(panels, records)
     return fig
 
 
@@ -86,7 +83,16 @@ def _learning_rate(
         target.spines["right"].set_visible(True)
 
 
-def _mark_stages(panels: Sequence[Axes], records: Sequence[Mapping[str, Any]]) -> None:
+def format_steps(panel: Axes) -> None:
+    """The axis of the steps, below the lowest panel."""
+    panel.set_xlabel("step")
+    panel.margins(x=0.01)
+    panel.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+    panel.ticklabel_format(axis="x", style="plain")
+
+
+def mark_stages(panels: Sequence[Axes], records: Sequence[Mapping[str, Any]]) -> None:
+    """A line through all panels where a stage begins, named above the first; nothing where there is one stage."""
     if len({record.get("stage") for record in records}) < 2:
         return
     current: object = None

@@ -14,6 +14,7 @@ from pdes.derivatives.jet import Record
 from pdes.problem_residuals import ProblemResiduals
 from sciml.evaluate import relative_l2
 from sciml.optim.jacobian import batched_jacobian, residual_jacobian
+from sciml.optim.sketch import RowSketch
 from sciml.plots import plot_comparison, plot_spacetime
 from sciml.tasks.points import CollocationPoints
 from sciml.tasks.task import Evaluation, Task
@@ -72,25 +73,39 @@ class PinnTask(Task):
         return self._residuals(model, batch)
 
     def least_squares(
-        self, model: nn.Module, batch: Mapping[str, Tensor], parameters: Sequence[Tensor], *, jacobian: bool
+        self,
+        model: nn.Module,
+        batch: Mapping[str, Tensor],
+        parameters: Sequence[Tensor],
+        *,
+        jacobian: bool | RowSketch,
     ) -> dict[str, tuple[Tensor, Tensor | None]]:
-        if jacobian and not self._residuals.use_jets(model, batch):
+        by_jets = self._residuals.use_jets(model, batch)
+        tapes: dict[str, list[Record]] = {}
+        if jacobian and not by_jets:
             found = self._batched_rows(model, batch, parameters)
         else:
-            tapes: dict[str, list[Record]] = {}
-            with torch.set_grad_enabled(jacobian):
+            with torch.set_grad_enabled(bool(jacobian)):
                 residuals = self._residuals(model, batch, tapes=tapes)
-            found = {
-                name: (r.detach(), residual_jacobian(r, tapes[name], parameters) if jacobian else None)
-                for name, r in residuals.items()
-            }
-        return {
-            name: (
-                len(r) ** -0.5 * self._measured(name, r),
-                None if rows is None else self._measured(name, rows.mul_(len(r) ** -0.5)),
+            found = {name: (r, None) for name, r in residuals.items()}
+        # a Sobolev norm needs whole rows, on their grid
+        by_layers = by_jets and self._sobolev is None
+        result: dict[str, tuple[Tensor, Tensor | None]] = {}
+        start = 0
+        for name, (r, rows) in found.items():
+            scale = len(r) ** -0.5
+            sketch = jacobian.part(start, start + len(r)) if isinstance(jacobian, RowSketch) else None
+            start += len(r)
+            if jacobian and by_jets:
+                rows = residual_jacobian(r, tapes[name], parameters, sketch if by_layers else None)
+            if rows is not None and not by_layers:
+                rows = self._measured(name, rows)
+                rows = rows if sketch is None else sketch(rows)
+            result[name] = (
+                scale * self._measured(name, r.detach()),
+                None if rows is None else rows.mul_(scale),
             )
-            for name, (r, rows) in found.items()
-        }
+        return result
 
     def _batched_rows(
         self, model: nn.Module, batch: Mapping[str, Tensor], parameters: Sequence[Tensor]

@@ -10,6 +10,8 @@ from typing import Any
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
+from sciml.optim.sketch import RowSketch
+
 
 @dataclass
 class Evaluation:
@@ -49,14 +51,15 @@ class Task(ABC):
         return {}
 
     def least_squares(
-        self, model: nn.Module, batch: Any, parameters: Sequence[Tensor], *, jacobian: bool
+        self, model: nn.Module, batch: Any, parameters: Sequence[Tensor], *, jacobian: bool | RowSketch
     ) -> dict[str, tuple[Tensor, Tensor | None]]:
-        """Residuals (n,) by name, each scaled so that its square sum is its loss, and their Jacobians (n, P).
+        """Residuals (n,) by name, each scaled so that its square sum is its loss, and their Jacobians (n, P); or these sketched, (k, P)
+        each and to be summed over the names, for a sketch of all residuals in this order.
 
         Raises ValueError where the losses are no squares of residuals.
         """
         raise ValueError(
-            f"{type(self).__name__} has no residuals for a least-squares optimizer; use a first-order one or LBFGS"
+            f"{type(self).__name__} has no residuals for a least-squares optimizer or NTK weights; use a first-order optimizer or LBFGS, and another balancer"
         )
 
     @abstractmethod

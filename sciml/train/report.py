@@ -14,7 +14,7 @@ from torch import nn
 from sciml.config import Config, dump_config
 from sciml.data import sha256
 from sciml.evaluate import write_json, write_report
-from sciml.plots import plot_history, save
+from sciml.plots import has_balancing, plot_balancing, plot_history, save
 from sciml.tasks import Evaluation
 
 _PACKAGES = ("torch", "numpy", "scipy", "h5py", "matplotlib")
@@ -56,6 +56,9 @@ def write_run_report(
         figures.append(
             ("history.png", plot_history(records), "Losses, metrics and learning rate during training.")
         )
+    if records and has_balancing(records):
+        caption = "How the losses were balanced: their weights, and the norms and cosines of their gradients."
+        figures.append(("balancing.png", plot_balancing(records), caption))
     paths = [(save(figure, folder / "figures" / name), caption) for name, figure, caption in figures]
     write_json(folder / "report.json", report)
     write_report(folder, config.name, _headline(report), paths, _tables(config, report))

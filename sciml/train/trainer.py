@@ -8,51 +8,19 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-import sciml.optim
 from sciml.config import Stage, TrainConfig
-from sciml.optim import Balancer, LevenbergMarquardt, WeightedSum, learning_rate_factor
-from sciml.optim.balancer import loss_weights
+from sciml.optim import Balancer, learning_rate_factor, make_optimizer
+from sciml.optim.by_name import load_optimizer_state
 from sciml.tasks.task import Task
 from sciml.train.progress import Progress
 from sciml.train.run_folder import RunFolder
-
-_DEFAULTS: dict[type, dict[str, Any]] = {
-    # a tolerance would only end one step early; when a stage ends is for the trainer to say
-    torch.optim.LBFGS: {
-        "max_iter": 20,
-        "history_size": 50,
-        "line_search_fn": "strong_wolfe",
-        "tolerance_grad": 0.0,
-        "tolerance_change": 0.0,
-    },
-    # one kernel for all parameters: several times faster for the small networks of PINNs
-    torch.optim.Adam: {"fused": True},
-    torch.optim.AdamW: {"fused": True},
-}
-"""Options that differ from those of torch, by optimiser."""
+from sciml.train.steps import Stepper, stepper_for
 
 
 class TrainingError(RuntimeError):
     """Training cannot go on: a loss or a parameter is not finite."""
-
-
-def make_optimizer(stage: Stage, parameters: Sequence[Tensor]) -> torch.optim.Optimizer:
-    """The optimiser of a stage.
-
-    Raises ValueError for a name that torch.optim does not have and for an option that the optimiser does not take.
-    """
-    cls = getattr(torch.optim, stage.optimizer, None) or getattr(sciml.optim, stage.optimizer, None)
-    if not (isinstance(cls, type) and issubclass(cls, torch.optim.Optimizer)):
-        raise ValueError(
-            f"train.stages: unknown optimizer {stage.optimizer!r}; use LevenbergMarquardt or a class of torch.optim such as Adam, AdamW or LBFGS"
-        )
-    options = {**_DEFAULTS.get(cls, {}), **stage.options}
-    try:
-        return cls(parameters, **options)
-    except TypeError as error:
-        raise ValueError(f"train.stages: {stage.optimizer}: {error}") from None
 
 
 class Trainer:
@@ -60,12 +28,21 @@ class Trainer:
 
     A step trains on ``task.batch(step)``. The learning rate follows the progress of the stage, which is the
     larger of the share of its steps and the share of its time.
+
+    Parameters
+    ----------
+    balancers : one a stage; stages may share one
     """
 
     def __init__(
-        self, task: Task, model: nn.Module, config: TrainConfig, balancer: Balancer, run: RunFolder
+        self,
+        task: Task,
+        model: nn.Module,
+        config: TrainConfig,
+        balancers: Sequence[Balancer],
+        run: RunFolder,
     ) -> None:
-        self.task, self.model, self.config, self.balancer, self.run = task, model, config, balancer, run
+        self.task, self.model, self.config, self.balancers, self.run = task, model, config, balancers, run
         self._physical = task.parameters()
         self.parameters = [p for p in (*model.parameters(), *self._physical.values()) if p.requires_grad]
         self.step = 0
@@ -74,11 +51,8 @@ class Trainer:
         self._stage_step = 0
         self._stage_wall_s = 0.0
         self._lengths = [self._length(stage) for stage in config.stages]
-        for stage in config.stages:
-            make_optimizer(stage, self.parameters)
-        self._optimizer = self._start_stage()
-        self._batch: Any = None
-        self._losses: dict[str, Tensor] = {}
+        steppers = [self._make_stepper(index) for index in range(len(config.stages))]
+        self._stepper = steppers[0]
 
     def _length(self, stage: Stage) -> int:
         if stage.steps is not None:
@@ -88,8 +62,16 @@ class Trainer:
             raise ValueError("train.stages: epochs need a data set; give steps")
         return stage.epochs * self.task.steps_per_epoch
 
-    def _start_stage(self) -> torch.optim.Optimizer:
-        return make_optimizer(self.config.stages[self._stage], self.parameters)
+    def _make_stepper(self, index: int) -> Stepper:
+        """What takes the steps of a stage, with a fresh optimiser."""
+        stage = self.config.stages[index]
+        try:
+            optimizer = make_optimizer(stage.optimizer, self.parameters, stage.options)
+        except ValueError as error:
+            raise ValueError(f"train.stages[{index}]: {error}") from error
+        return stepper_for(optimizer)(
+            self.task, self.model, self.parameters, optimizer, self.balancers[index], self.config
+        )
 
     def resume(self, device: torch.device) -> None:
         """Continue from the last checkpoint of the run folder."""
@@ -104,35 +86,23 @@ class Trainer:
         self.step, self.wall_s = state["step"], state["wall_s"]
         self._stage, self._stage_step = state["stage"], state["stage_step"]
         self._stage_wall_s = state["stage_wall_s"]
-        self._optimizer = self._start_stage()
-        self._optimizer.load_state_dict(state["optimizer"])
-        self.balancer.load_state_dict(state["balancer"])
+        self._stepper = self._make_stepper(self._stage)
+        load_optimizer_state(self._stepper.optimizer, state["optimizer"])
+        for balancer, balancer_state in zip(self.balancers, state["balancers"], strict=True):
+            balancer.load_state_dict(balancer_state)
         self.task.load_state_dict(state["task"])
         torch.set_rng_state(state["rng"].cpu())
-        if self.step:
-            self._batch = self.task.batch(self.step - 1, self.model)
 
     def rehearse(self) -> None:
-        """One step without an update, so that what cannot work fails before anything is written."""
-        balancer_before = self.balancer.state_dict()
+        """Evaluate every stage without an update, so that what cannot work fails before anything is written."""
+        before = [balancer.state_dict() for balancer in self.balancers]
         with torch.random.fork_rng():
             self.model.eval()
             self.task.check(self.model)
-            losses = self.task.losses(self.model, self.task.batch(0, self.model))
-            self.balancer.backward(losses, self.parameters)
-            uses_line_search = any(stage.optimizer == "LBFGS" for stage in self.config.stages)
-            if any(stage.optimizer == "LevenbergMarquardt" for stage in self.config.stages):
-                if not isinstance(self.balancer, WeightedSum):
-                    raise ValueError(
-                        "LevenbergMarquardt minimises a weighted sum; set train.balancer.name to WeightedSum"
-                    )
-                self._linearise(self.task.batch(0, self.model), True)
-            if uses_line_search and self.balancer.objective(losses) is None:
-                raise ValueError(
-                    f"the balancer {type(self.balancer).__name__} has no scalar objective, which the line search of LBFGS needs; "
-                    "use WeightedSum or a first-order optimizer"
-                )
-        self.balancer.load_state_dict(balancer_before)
+            batch = self.task.batch(0, self.model)
+            for index, (balancer, state) in enumerate(zip(self.balancers, before, strict=True)):
+                self._make_stepper(index).check(batch)
+                balancer.load_state_dict(state)
 
     def _checkpoint(self) -> None:
         if not all(bool(torch.isfinite(p).all()) for p in self.parameters):
@@ -141,8 +111,8 @@ class Trainer:
             {
                 "model": self.model.state_dict(),
                 "physical": {name: parameter.detach() for name, parameter in self._physical.items()},
-                "optimizer": self._optimizer.state_dict(),
-                "balancer": self.balancer.state_dict(),
+                "optimizer": self._stepper.optimizer.state_dict(),
+                "balancers": [balancer.state_dict() for balancer in self.balancers],
                 "task": self.task.state_dict(),
                 "rng": torch.get_rng_state(),
                 "step": self.step,
@@ -180,13 +150,13 @@ class Trainer:
                 self._stage_wall_s = stage_before + now - start
                 self.step += 1
                 self._stage_step += 1
-                if self._stage_over() and self._stage + 1 < len(self.config.stages):
-                    self._stage += 1
-                    self._stage_step, self._stage_wall_s, stage_before = 0, 0.0, start - now
-                    self._optimizer = self._start_stage()
                 done = self._finished()
                 if done or self.step % self.config.log_every == 0:
                     progress.show(self.step, self.wall_s, self._log(done))
+                if self._stage_over() and self._stage + 1 < len(self.config.stages):
+                    self._stage += 1
+                    self._stage_step, self._stage_wall_s, stage_before = 0, 0.0, start - now
+                    self._stepper = self._make_stepper(self._stage)
                 if done or now - last_checkpoint >= self.config.checkpoint_seconds:
                     self._checkpoint()
                     last_checkpoint = now
@@ -214,58 +184,20 @@ class Trainer:
     def _train_step(self) -> None:
         stage = self.config.stages[self._stage]
         batch = self.task.batch(self.step, self.model)
-        is_lbfgs = isinstance(self._optimizer, torch.optim.LBFGS)
-        if is_lbfgs and self._batch is not None and batch is not self._batch:
-            # differences of gradients on different points are no curvature
-            self._optimizer.state.clear()
-        self._batch = batch
         factor = learning_rate_factor(stage.schedule, self._stage_progress())
-        for group in self._optimizer.param_groups:
+        for group in self._stepper.optimizer.param_groups:
             group["lr"] = group.setdefault("initial_lr", group["lr"]) * factor
-
-        if isinstance(self._optimizer, LevenbergMarquardt):
-            try:
-                self._optimizer.step(lambda jacobian: self._linearise(batch, jacobian))
-            except FloatingPointError as error:
-                raise TrainingError(f"step {self.step}: {error}; {self._advice()}") from error
-            return
-
-        def closure() -> float:
-            self._losses = self.task.losses(self.model, batch)
-            self._require_finite()
-            self.balancer.backward(self._losses, self.parameters)
-            if self.config.gradient_clip is not None:
-                nn.utils.clip_grad_norm_(self.parameters, self.config.gradient_clip)
-            if not is_lbfgs:
-                return 0.0
-            objective = self.balancer.objective(self._losses)
-            assert objective is not None  # see rehearse
-            return float(objective.detach())
-
-        self._optimizer.step(closure)
-
-    def _linearise(self, batch: Any, jacobian: bool) -> tuple[Tensor, Tensor | None]:
-        """All weighted residuals as one vector, and their Jacobian."""
-        parts = self.task.least_squares(self.model, batch, self.parameters, jacobian=jacobian)
-        assert isinstance(self.balancer, WeightedSum)  # see rehearse
-        self._losses = {name: r @ r for name, (r, _) in parts.items()}
-        weights = [w**0.5 for w in loss_weights(self._losses, self.balancer.weights)]
-        residual = torch.cat([w * r for w, (r, _) in zip(weights, parts.values(), strict=True)])
-        rows = [j.mul_(w) for w, (_, j) in zip(weights, parts.values(), strict=True) if j is not None]
-        return residual, torch.cat(rows) if rows else None
-
-    def _require_finite(self) -> None:
-        for name, loss in self._losses.items():
-            if not math.isfinite(float(loss.detach())):
-                raise TrainingError(
-                    f"step {self.step}: loss {name!r} is {float(loss.detach())}; {self._advice()}"
-                )
+        try:
+            self._stepper.take(batch, log=(self.step + 1) % self.config.log_every == 0)
+        except FloatingPointError as error:
+            raise TrainingError(f"step {self.step}: {error}; {self._advice()}") from error
 
     def _log(self, done: bool) -> dict[str, Any]:
         record: dict[str, Any] = {"step": self.step, "wall_s": round(self.wall_s, 3)}
         record["stage"] = f"{self._stage + 1} {self.config.stages[self._stage].optimizer}"
-        record["lr"] = self._optimizer.param_groups[0]["lr"]
-        record |= {name: float(loss.detach()) for name, loss in self._losses.items()}
+        record["lr"] = self._stepper.optimizer.param_groups[0]["lr"]
+        record |= {name: float(loss.detach()) for name, loss in self._stepper.losses.items()}
+        record |= self._stepper.record
         record |= {f"parameter_{name}": p.detach().tolist() for name, p in self._physical.items()}
         every = self.config.validate_every
         if done or (every and self.step % every == 0):

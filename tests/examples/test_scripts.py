@@ -10,6 +10,8 @@ CASES = {
     "01_pinn": {"steps": 25, "at_most": 0.02},
     "02_operator": {"samples": 40, "epochs": 20, "at_most": 0.4},
     "03_superresolution": {"epochs": 3, "ratio_at_most": 1.1},
+    "04_balancing": {"steps": 10, "at_most": 2.0},
+    "05_high_accuracy": {"steps": 15, "at_most": 1e-3},
     "06_conditioning": {"harmonics": 8},
 }
 
@@ -21,7 +23,7 @@ def test_script(name, tmp_path):
     spec.loader.exec_module(module)
     assert module.main(**CASES[name], output=str(tmp_path / "run")) > 0
     written = {path.name for path in (tmp_path / "run").iterdir()}
-    assert written & {"report.html", "spectrum.png"}
+    assert written & {"report.html", "errors.png", "spectrum.png"}
 
 
 def test_every_script_is_run_and_short():

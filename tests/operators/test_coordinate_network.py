@@ -22,7 +22,7 @@ LAYERED = {
     and issubclass(value, CoordinateNetwork)
     and value not in (CoordinateNetwork, FourierSeries)
 }
-"""Networks of several layers; a series has one, and starts from zero."""
+"""Networks of several layers; a series has one."""
 VARIANTS = [
     *((kind, {}) for kind in LAYERED.values()),
     *((kind, {"periodic": [0], "harmonics": 2}) for kind in LAYERED.values()),
@@ -38,15 +38,18 @@ def over(variants):
     return pytest.mark.parametrize(("kind", "options"), variants, ids=names)
 
 
-every_layered_network = over(VARIANTS)
 every_network = over([*VARIANTS, (FourierSeries, {"harmonics": [2, 1], "order": 1.0})])
+
+
+def make(kind, options, out_features=2):
+    sizes = {"width": 4, "depth": 2} if kind in LAYERED.values() else {}
+    return kind(2, out_features, **sizes, **BOUNDS, **options)
 
 
 def build(kind, options):
     """A small network in float64 whose parameters are all in use."""
     torch.manual_seed(0)
-    sizes = {"width": 4, "depth": 2} if kind in LAYERED.values() else {}
-    network = kind(2, 2, **sizes, **BOUNDS, **options).double()
+    network = make(kind, options).double()
     with torch.no_grad():
         for parameter in network.parameters():
             parameter += 0.1 * torch.randn_like(parameter)
@@ -58,9 +61,9 @@ def points_inside(n):
     return lower + (upper - lower) * torch.rand(n, 2, dtype=torch.float64)
 
 
-@every_layered_network
+@every_network
 def test_contract(kind, options):
-    check_coordinate_network(lambda: kind(2, 3, width=6, depth=2, **BOUNDS, **options))
+    check_coordinate_network(lambda: make(kind, options, out_features=3))
 
 
 @every_network

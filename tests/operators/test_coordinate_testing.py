@@ -6,6 +6,8 @@ from torch import nn
 
 from operators import CoordinateNetwork, check_coordinate_network
 
+UNSEEDED = torch.Generator()
+
 
 class Broken(CoordinateNetwork):
     def __init__(self, fault="none", **others):
@@ -15,8 +17,7 @@ class Broken(CoordinateNetwork):
         self.unused = nn.Parameter(torch.ones(1)) if fault == "unused" else None
         self.secret = torch.rand(1) if fault == "secret" else 1.0
         if fault == "seed":
-            nn.init.constant_(self.layer.weight, 0.5)
-            nn.init.zeros_(self.layer.bias)
+            nn.init.normal_(self.layer.weight, generator=UNSEEDED)
 
     def forward(self, points):
         if self.fault == "bounds":
@@ -47,7 +48,7 @@ class Broken(CoordinateNetwork):
         ("precision", "output is torch.float32"),
         ("secret", "rebuilt from its options|differs"),
         ("points", "depends on the others"),
-        ("seed", "do not depend on the seed"),
+        ("seed", "the seed does not determine the initial weights"),
         ("bounds", "does not follow its bounds"),
         ("kink", "first derivatives differ from finite differences"),
     ],

@@ -20,7 +20,7 @@ def test_start_of_the_paper():
 
 def test_pre_activations_are_standard_normal_at_every_depth():
     torch.manual_seed(0)
-    model = SIREN(2, 1, width=600, depth=6)
+    model = SIREN(2, 1, width=600, depth=6, omega_0=30.0, first_omega=30.0)
     z = 2 * torch.rand(500, 2) - 1
     for k, layer in enumerate(model.layers[:-1]):
         product = 30 * z @ layer.weight.detach().T
@@ -39,5 +39,5 @@ def test_depth_two_by_hand():
 
 
 def test_wrong_arguments():
-    with pytest.raises(ValueError, match=r"omega_0 \(0\) and first_omega \(30.0\) must be positive"):
+    with pytest.raises(ValueError, match=r"omega_0 \(0\) and first_omega \(5.0\) must be positive"):
         SIREN(1, 1, omega_0=0)

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from sciml.optim import WeightedSum
+from sciml.optim import Balance, WeightedSum
 
 
 def test_weighted_sum_is_the_gradient_of_the_sum():
@@ -21,3 +21,16 @@ def test_bad_weights_are_named():
         WeightedSum({"b": 1.0}).objective(losses)
     with pytest.raises(ValueError, match="must not be negative: a"):
         WeightedSum({"a": -1.0}).objective(losses)
+
+
+def test_the_record_of_a_balance_names_losses_and_pairs():
+    gradients = torch.tensor([[3.0, 4.0], [0.0, -2.0], [0.0, 0.0]])
+    record = Balance(torch.tensor([1.0, 2.0, 0.0]), gradients).record(["a", "b", "c"])
+    assert record["weights"] == {"a": 1.0, "b": 2.0, "c": 0.0}
+    assert record["gradient_norms"] == {"a": 5.0, "b": 2.0, "c": 0.0}
+    assert record["gradient_cosines"] == {"a, b": pytest.approx(-0.8)}  # a zero gradient has no direction
+
+
+def test_the_record_holds_what_is_known():
+    assert Balance().record(["a"]) == {}
+    assert Balance([0.5]).record(["a"]) == {"weights": {"a": 0.5}}

@@ -138,6 +138,37 @@ def test_the_objective_has_the_gradient_that_is_set(make):
         torch.testing.assert_close(p.grad, g)
 
 
+@every_balancer
+def test_weights_that_it_tells_are_those_of_the_gradient_that_it_sets(make):
+    """And the gradients that it tells are those of the losses."""
+    parameters, balancer = start(), make()
+    for step in range(5):
+        exact = [
+            torch.autograd.grad(loss, parameters, allow_unused=True, materialize_grads=True)
+            for loss in losses(parameters, step).values()
+        ]
+        matrix = torch.stack([torch.cat([g.reshape(-1) for g in row]) for row in exact])
+        balance = balancer.backward(losses(parameters, step), parameters)
+        if balance.gradients is not None:
+            torch.testing.assert_close(balance.gradients, matrix)
+        if balance.weights is not None and not balancer.makes_updates:
+            found = torch.cat([p.grad.reshape(-1) for p in parameters])
+            torch.testing.assert_close(torch.as_tensor(balance.weights, dtype=torch.float64) @ matrix, found)
+        for p in parameters:
+            p.data -= 1e-3 * p.grad
+
+
+def test_all_but_multiadam_tell_weights():
+    silent = set()
+    for name, make in BALANCERS.items():
+        parameters, balancer = start(), make()
+        for step in range(2):
+            balance = balancer.backward(losses(parameters, step), parameters)
+        if balance.weights is None:
+            silent.add(name)
+    assert silent == {"MultiAdam"}
+
+
 @pytest.mark.parametrize("name", ["MomentumConFIG", "MultiAdam"])
 @pytest.mark.parametrize("betas", [[0.9], [0.9, 1.0], [-0.1, 0.9]])
 def test_wrong_betas_are_named(name, betas):

@@ -1,11 +1,12 @@
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 
 from operators import MLP
 from pdes import Dirichlet, Heat, Initial, Interval, Periodic, Problem, SobolevTransform, TimeDomain
-from pdes.benchmarks import burgers_shock
+from pdes.benchmarks import burgers_shock, kovasznay
 from pdes.benchmarks.burgers_shock import cole_hopf
 from sciml.optim import WeightedSum
 from sciml.tasks import PinnTask
@@ -178,6 +179,24 @@ def test_a_grid_that_does_not_fit():
         match=r"points\.adaptive and points\.redraw_above draw points where points\.grid fixes them",
     ):
         task(grid=burgers_shock().collocation_grid([8, 8]), adaptive=0.5)
+
+
+def test_the_error_counts_the_compared_fields_alone():
+    problem = kovasznay()
+
+    class Shifted(torch.nn.Module):
+        """The reference with an error in the pressure."""
+
+        def forward(self, z):
+            return problem.reference(z) + torch.tensor([0.0, 0.0, 1.0])
+
+    pinn = PinnTask(replace(problem, compared=("v", "u")), interior=2, dtype=torch.float64)
+    assert pinn.validate(Shifted())["rel_l2"] == 0
+    metrics = pinn.evaluate(Shifted()).metrics
+    assert metrics["rel_l2_by_field"] == {"v": 0.0, "u": 0.0}
+    assert PinnTask(problem, interior=2, dtype=torch.float64).validate(Shifted())["rel_l2"] > 0.1
+    with pytest.raises(ValueError, match="compared names q; IncompressibleNavierStokes has u, v, p"):
+        replace(problem, compared=("u", "q"))
 
 
 class Reshaped(torch.nn.Module):

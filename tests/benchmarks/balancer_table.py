@@ -1,0 +1,154 @@
+"""Balancers by benchmarks: relative L2 after equal times, several seeds; runs that are recorded are not repeated.
+
+The set-up is that of Q. Liu, M. Chu, N. Thuerey (arXiv:2408.11104): a tanh network from Glorot's distribution, Adam at a
+learning rate of 1e-3 with a cosine schedule, points drawn anew in each step. They train 5 x 50 neurons on 10,000 to
+25,000 points for 30,000 to 100,000 steps; here 4 x 32 neurons on 1000 points of the equation and 100 of each condition, so that
+some thousand steps fit into the time. MultiAdam is that of its paper (arXiv:2306.02816): the equations and the conditions
+as its two groups, both betas 0.99, the same learning rate.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import tempfile
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import pdes.benchmarks
+from pdes import Problem, point_residual
+from sciml.assemble import assemble
+from sciml.config import Component, Config, PointsConfig, Stage, TrainConfig, dump_config
+from sciml.data.atomic import atomic_path
+from sciml.train import RunFolder, Trainer, TrainingError
+
+BENCHMARKS = ("burgers_shock", "schroedinger", "kovasznay", "beltrami", "helmholtz_2d", "klein_gordon")
+SEEDS = (0, 1, 2)
+WORKERS = 2
+Record = dict[str, Any]
+
+
+def balancers(equations: list[str], conditions: list[str]) -> dict[str, Component]:
+    """The rows of the table, for a problem with these losses."""
+    return {
+        "WeightedSum": Component("WeightedSum"),
+        "ConFIG": Component("ConFIG"),
+        "MomentumConFIG": Component("MomentumConFIG"),
+        "MultiAdam": Component(
+            "MultiAdam", {"groups": {"equations": equations, "conditions": conditions}, "betas": [0.99, 0.99]}
+        ),
+        "LRA": Component("LRA", {"reference": equations}),
+        "NTK": Component("NTK"),
+        "ReLoBRaLo": Component("ReLoBRaLo"),
+        "DWA": Component("DWA"),
+        "SelfAdaptive": Component("SelfAdaptive"),
+        **{name: Component("TorchJD", {"aggregator": name}) for name in ("PCGrad", "IMTLG", "UPGrad")},
+    }
+
+
+def _losses(problem: Problem) -> tuple[list[str], list[str]]:
+    """The names of the equations' residuals and of the conditions."""
+    fields = len(problem.pde.fields)
+    points = problem.domain.sample(2, torch.Generator(), torch.float64)
+    residuals = point_residual(
+        problem.pde, lambda z: torch.sin(z.sum(1, keepdim=True).expand(-1, fields)), points, problem.inputs
+    )
+    return list(residuals), [condition.name for condition in problem.conditions]
+
+
+def configuration(benchmark: str, balancer: str, seed: int, seconds: float) -> Config:
+    equations, conditions = _losses(getattr(pdes.benchmarks, benchmark)())
+    component = balancers(equations, conditions)[balancer]
+    # these two have moments of their own, and their update is applied as it is
+    optimizer = "SGD" if balancer in ("MomentumConFIG", "MultiAdam") else "Adam"
+    return Config(
+        name=f"{benchmark}-{balancer}-{seed}",
+        seed=seed,
+        device="cpu",
+        threads=1,
+        problem=Component(benchmark),
+        points=PointsConfig(1000, conditions=dict.fromkeys(conditions, 100), resample_every=1),
+        model=Component("MLP", {"width": 32, "depth": 4}),
+        train=TrainConfig(
+            stages=[Stage(optimizer, steps=10**7, schedule="cosine", options={"lr": 1e-3})],
+            balancer=component,
+            max_seconds=seconds,
+        ),
+    )
+
+
+def measure(benchmark: str, balancer: str, seed: int, seconds: float) -> Record:
+    """One run: its relative L2, infinite where it diverges, and how many steps it took."""
+    config = configuration(benchmark, balancer, seed, seconds)
+    task, model, rule, _ = assemble(config)
+    with tempfile.TemporaryDirectory() as folder:
+        run = RunFolder(folder)
+        run.create(dump_config(config))
+        trainer = Trainer(task, model, config.train, rule, run)
+        try:
+            trainer.fit()
+            error = task.validate(model)["rel_l2"]
+        except TrainingError:
+            error = float("inf")
+    return {
+        "benchmark": benchmark,
+        "balancer": balancer,
+        "seed": seed,
+        "seconds": seconds,
+        "rel_l2": error,
+        "steps": trainer.step,
+    }
+
+
+def _key(benchmark: str, balancer: str, seed: int, seconds: float) -> str:
+    return f"{benchmark}/{balancer}/{seed}/{seconds:g}"
+
+
+def load(file: Path) -> dict[str, Record]:
+    """The runs recorded so far."""
+    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+
+
+def complete(file: Path, benchmark: str, seconds: float) -> Iterator[Record]:
+    """Do the runs of one benchmark that ``file`` does not hold, two side by side, and record each as it ends."""
+    records = load(file)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    wanted = [(benchmark, balancer, seed, seconds) for seed in SEEDS for balancer in balancers([], [])]
+    missing = [run for run in wanted if _key(*run) not in records]
+    with ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn")) as pool:
+        for future in as_completed([pool.submit(measure, *run) for run in missing]):
+            record = future.result()
+            records[_key(*(record[name] for name in ("benchmark", "balancer", "seed", "seconds")))] = record
+            with atomic_path(file) as temporary:
+                temporary.write_text(json.dumps(records, indent=1), encoding="utf-8")
+            yield record
+
+
+def markdown(records: Mapping[str, Record], seconds: float) -> str:
+    """The table: median of the seeds, with the least and the largest; the least median of a benchmark in bold."""
+    cells: dict[tuple[str, str], list[float]] = {}
+    for record in records.values():
+        if record["seconds"] == seconds:
+            cells.setdefault((record["balancer"], record["benchmark"]), []).append(record["rel_l2"])
+    columns = [name for name in BENCHMARKS if any(benchmark == name for _, benchmark in cells)]
+    medians = {place: statistics.median(values) for place, values in cells.items()}
+    best = {name: min(m for (_, benchmark), m in medians.items() if benchmark == name) for name in columns}
+    lines = [f"| {seconds:g} s | " + " | ".join(columns) + " |", "| --- |" + " --- |" * len(columns)]
+    for balancer in balancers([], []):
+        row = [balancer]
+        for name in columns:
+            values = cells.get((balancer, name))
+            if values is None:
+                row.append("")
+                continue
+            median = f"{statistics.median(values):.2g}"
+            if medians[balancer, name] == best[name]:
+                median = f"**{median}**"
+            row.append(f"{median} ({min(values):.2g} to {max(values):.2g})")
+        lines.append("| " + " | ".join(row) + " |")
+    return "\n".join(lines)
