@@ -1,7 +1,6 @@
 """What the physics is: equations, domains, conditions, derivatives and reference solvers."""
 
 from pdes.conditions import Condition, Dirichlet, Initial, Neumann, Observation, Periodic, Robin
-from pdes.derivatives import Derivative
 from pdes.equations import (
     AllenCahn,
     Burgers,
@@ -19,7 +18,7 @@ from pdes.equations import (
 from pdes.exact_conditions import ExactConditions
 from pdes.geometry import Box, Domain, Interval, Rectangle, SpaceTime, TimeDomain
 from pdes.grid import CONVENTIONS, Axis, Grid
-from pdes.pde import PDE, State
+from pdes.pde import PDE, Derivative, State
 from pdes.problem import Problem
 from pdes.residual import grid_residual, point_residual, point_state
 from pdes.sobolev import SobolevTransform

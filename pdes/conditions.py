@@ -9,9 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pdes.derivatives import Derivative
 from pdes.geometry import Domain, SpaceTime
-from pdes.pde import State
+from pdes.pde import Derivative, State
 
 Evaluate = Callable[[Tensor], tuple[State, Derivative]]
 """The state of the model under training at points (n, d), and its ``d``."""

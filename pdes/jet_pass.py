@@ -8,11 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pdes.derivatives import Derivative
 from pdes.derivatives.jet import Jet, Record
-from pdes.derivatives.multi_index import Index, closure
-from pdes.derivatives.plan import JetDerivatives
-from pdes.pde import PDE, State
+from pdes.derivatives.multi_index import MultiIndex, closure
+from pdes.derivatives.plan import JetDerivatives, JetPlan
+from pdes.pde import PDE, Derivative, State
 
 Network = Callable[[Tensor], Tensor]
 """Points (n, d) to fields (n, k)."""
@@ -45,31 +44,40 @@ class JetPass:
 
     Parameters
     ----------
-    sets : points (n, d) and the derivatives needed there, closed under parts
+    sets : points (n, d) and the plan of the derivatives needed there, which jets must be able to give
     """
 
     def __init__(
-        self,
-        pde: PDE,
-        sets: Sequence[tuple[Tensor, tuple[Index, ...]]],
-        inputs: Mapping[str, PointInput],
+        self, pde: PDE, sets: Sequence[tuple[Tensor, JetPlan]], inputs: Mapping[str, PointInput]
     ) -> None:
         self._pde = pde
+        needed = [plan.indices or () for _, plan in sets]
         sizes = [len(points) for points, _ in sets]
         # a derivative is held up to the last set that needs it, so those that need the most come first
-        self._order = sorted(range(len(sets)), key=lambda k: -len(sets[k][1]))
-        indices = closure(index for _, needed in sets for index in needed)
-        last = [max(p for p, k in enumerate(self._order) if index in sets[k][1]) for index in indices]
-        counts = [sum(sizes[k] for k in self._order[: p + 1]) for p in last]
+        order = sorted(range(len(sets)), key=lambda k: -len(needed[k]))
+        indices = closure(index for some in needed for index in some)
+        last = [max(p for p, k in enumerate(order) if index in needed[k]) for index in indices]
+        counts = [sum(sizes[k] for k in order[: p + 1]) for p in last]
         # the pieces that the output falls into: one for each derivative and each set that it is held at
-        self._pieces = [
-            (k, index) for index, p in zip(indices, last, strict=True) for k in self._order[: p + 1]
+        pieces = [(k, index) for index, p in zip(indices, last, strict=True) for k in order[: p + 1]]
+        fields = range(len(pde.fields))
+        self._sizes = [sizes[k] for k, _ in pieces] * len(fields)
+        self._names = [
+            (k, [(field, name) for name in sets[k][1].names(index)])
+            for field in fields
+            for k, index in pieces
         ]
-        self._sizes = [sizes[k] for k, _ in self._pieces]
         self._known = [known_values(pde, points.detach(), inputs) for points, _ in sets]
-        self._points = Jet.of_coordinates(
-            torch.cat([sets[k][0].detach() for k in self._order]), indices, counts
-        )
+        self._zeros: list[dict[tuple[int, MultiIndex], Tensor]] = [
+            {
+                (field, name): torch.zeros_like(points[:, 0])
+                for name, stand_in in plan.stand_ins.items()
+                for field in fields
+                if stand_in is None
+            }
+            for points, plan in sets
+        ]
+        self._points = Jet.of_coordinates(torch.cat([sets[k][0].detach() for k in order]), indices, counts)
 
     @property
     def rows(self) -> int:
@@ -82,11 +90,11 @@ class JetPass:
         points = Jet(self._points.layout, self._points.rows, tape)
         jet: Any = network(points)  # type: ignore[arg-type]
         check_output(pde, jet, points.shape[0])
-        columns = jet.rows.T.reshape(-1).split(self._sizes * len(pde.fields))
-        components: list[dict[tuple[int, Index], Tensor]] = [{} for _ in self._known]
-        names = ((field, piece) for field in range(len(pde.fields)) for piece in self._pieces)
-        for (field, (k, index)), column in zip(names, columns, strict=True):
-            components[k][field, index] = column
+        columns = jet.rows.T.reshape(-1).split(self._sizes)
+        components = [dict(zeros) for zeros in self._zeros]
+        for (k, names), column in zip(self._names, columns, strict=True):
+            for name in names:
+                components[k][name] = column
         return [
             (
                 State(known | {name: found[field, ()] for field, name in enumerate(pde.fields)}),

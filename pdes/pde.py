@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
-
-from pdes.derivatives.derivative import Derivative
 
 
 class State:
@@ -29,6 +28,12 @@ class State:
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._values)
+
+
+class Derivative(Protocol):
+    """How a derivative is taken: ``d(expression, "xx")`` is the second derivative by x."""
+
+    def __call__(self, expression: Tensor, axes: str | tuple[str, ...]) -> Tensor: ...
 
 
 class PDE(ABC):
@@ -82,7 +87,8 @@ class PDE(ABC):
             raise ValueError(
                 f"{name}.residual must return a dict of named tensors, not {type(residuals).__name__}"
             )
-        expected = torch.broadcast_shapes(*(getattr(s, field).shape for field in self.fields))
+        shapes = {getattr(s, field).shape for field in self.fields}
+        expected = shapes.pop() if len(shapes) == 1 else torch.broadcast_shapes(*shapes)
         for key, value in residuals.items():
             if not isinstance(value, Tensor) or value.shape != expected:
                 found = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__

@@ -10,12 +10,12 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor
 
+from pdes.collapse import collapse
 from pdes.conditions import Evaluate
-from pdes.derivatives import Derivative
 from pdes.derivatives.jet import Record
 from pdes.derivatives.plan import JetPlan
 from pdes.jet_pass import JetPass, Network, known_values
-from pdes.pde import State
+from pdes.pde import Derivative, State
 from pdes.problem import Problem
 from pdes.residual import plan_derivatives, point_residual, point_state
 
@@ -24,7 +24,7 @@ _PASS_ROWS = 1000
 """What the overhead of one more pass through a network is worth, in derivatives at points."""
 
 
-class _Blank(Derivative):
+class _Blank:
     """Zero, whatever is asked."""
 
     def __call__(self, expression: Tensor, axes: str | tuple[str, ...]) -> Tensor:
@@ -45,6 +45,7 @@ class ProblemResiduals:
         self._fits: WeakKeyDictionary[Network, bool] = WeakKeyDictionary()
         self._batch: Mapping[str, Tensor] | None = None
         self._sets: list[tuple[str, Tensor]] = []
+        self._collapsed = self._plans
         self._passes: dict[bool, list[tuple[list[int], JetPass]]] = {}
 
     def _plan(self) -> dict[str, JetPlan]:
@@ -86,9 +87,9 @@ class ProblemResiduals:
         problem = self._problem
         self._prepare(batch)
         kept: dict[str, list[Record]] = {name: [] for name in ("interior", *batch)}
-        by_jets = jets and self.use_jets(network, batch)
+        jets = jets and self._try(network, shared=tapes is None)
         # jets need no graph for the values alone
-        with torch.set_grad_enabled(torch.is_grad_enabled() or not by_jets):
+        with torch.set_grad_enabled(torch.is_grad_enabled() or not (jets and self._plain)):
             states = self._states(network, jets, None if tapes is None else kept)
             equations = problem.pde.named_residual(*next(states))
             residuals = dict(equations)
@@ -102,14 +103,20 @@ class ProblemResiduals:
 
     def equation(self, network: Network, points: Tensor) -> dict[str, Tensor]:
         """The residuals of the equation alone at ``points`` (n, d)."""
-        plan = self._plans["interior"] if self._fit(network, points) else None
-        return point_residual(self._problem.pde, network, points, self._problem.inputs, plan)
+        problem = self._problem
+        residual = partial(point_residual, problem.pde, network, points, problem.inputs)
+        plan = self._plans["interior"]
+        return residual(plan if self._fit(network, lambda: residual(plan)) else None)
 
     def use_jets(self, network: Network, batch: Mapping[str, Tensor]) -> bool:
         """Whether jets give all derivatives of this network."""
-        return self._fit(network, batch["interior"]) and all(
-            plan.indices is not None for plan in self._plans.values()
-        )
+        self._prepare(batch)
+        return self._plain and self._try(network, shared=True)
+
+    @property
+    def _plain(self) -> bool:
+        """Whether neither the equation nor a condition differentiates what jets do not hold."""
+        return all(plan.indices is not None for plan in self._plans.values())
 
     def _prepare(self, batch: Mapping[str, Tensor]) -> None:
         """Find the sets of points at which residuals look at the network."""
@@ -126,6 +133,8 @@ class ProblemResiduals:
         for condition in problem.conditions:
             name = condition.name
             condition.residual(batch[name], problem.domain, partial(note, name))
+        collapsed = collapse(problem.pde, self._plans["interior"], batch["interior"], problem.inputs)
+        self._collapsed = self._plans | {"interior": collapsed}
         self._batch, self._passes = batch, {}
 
     def _states(
@@ -134,7 +143,7 @@ class ProblemResiduals:
         """The states at `_sets`, one after another."""
         problem = self._problem
         found: dict[int, tuple[State, Derivative]] = {}
-        if jets and self._fit(network, self._sets[0][1]):
+        if jets:
             for members, jet_pass in self._grouped(shared=tapes is None):
                 tape = tapes[self._sets[members[0]][0]] if tapes is not None else None
                 found |= zip(members, jet_pass.states(network, tape), strict=True)
@@ -164,23 +173,18 @@ class ProblemResiduals:
         return self._passes[shared]
 
     def _pass(self, members: Sequence[int]) -> JetPass:
-        sets = []
-        for k in members:
-            name, points = self._sets[k]
-            indices = self._plans[name].indices
-            assert indices is not None
-            sets.append((points, indices))
+        sets = [(points, self._collapsed[name]) for name, points in (self._sets[k] for k in members)]
         return JetPass(self._problem.pde, sets, self._problem.inputs)
 
-    def _fit(self, network: Network, points: Tensor) -> bool:
-        """Whether jets go through this network, found by trying it on a few of the points."""
+    def _try(self, network: Network, *, shared: bool) -> bool:
+        return self._fit(network, lambda: [p.states(network) for _, p in self._grouped(shared=shared)])
+
+    def _fit(self, network: Network, attempt: Callable[[], object]) -> bool:
+        """Whether jets go through this network, found by one attempt."""
         if network not in self._fits:
-            problem = self._problem
-            plans = [plan.indices for plan in self._plans.values() if plan.indices is not None]
-            sets = [(points[:2], indices) for indices in plans]
             try:
-                if sets:
-                    JetPass(problem.pde, sets, problem.inputs).states(network)
+                with torch.no_grad():
+                    attempt()
                 self._fits[network] = True
             # whatever stops a jet, a method that only tensors have for example; a network at fault itself will say so again
             except Exception as error:

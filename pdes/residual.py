@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
-from pdes.derivatives import Autograd, Derivative, GridDerivatives
+from pdes.derivatives import Autograd, GridDerivatives
 from pdes.derivatives.grid import Method
 from pdes.derivatives.jet import Record
 from pdes.derivatives.plan import JetPlan, Recorder, make_plan
 from pdes.grid import Grid
 from pdes.jet_pass import JetPass, Network, PointInput, check_output, known_values
-from pdes.pde import PDE, State
+from pdes.pde import PDE, Derivative, State
 
 
 def _require(pde: PDE, kind: str, needed: tuple[str, ...], given: Mapping[str, object]) -> None:
@@ -45,7 +45,7 @@ def point_state(
     inputs = inputs or {}
     _require(pde, "inputs", pde.inputs, inputs)
     if plan is not None and plan.indices is not None:
-        return JetPass(pde, [(points, plan.indices)], inputs).states(network, tape)[0]
+        return JetPass(pde, [(points, plan)], inputs).states(network, tape)[0]
     points = points.detach().requires_grad_()
     with torch.enable_grad():
         output = network(points)

@@ -2,14 +2,12 @@
 
 from pdes.derivatives.autograd import Autograd
 from pdes.derivatives.axes import parse_axes
-from pdes.derivatives.derivative import Derivative
 from pdes.derivatives.grid import GridDerivatives
 from pdes.derivatives.spectral import spectral_derivative, wavenumbers
 from pdes.derivatives.stencil import stencil_derivative
 
 __all__ = [
     "Autograd",
-    "Derivative",
     "GridDerivatives",
     "parse_axes",
     "spectral_derivative",

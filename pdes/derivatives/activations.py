@@ -19,7 +19,7 @@ MAX_ORDER = 4
 """The highest derivative that jets carry; the backward pass takes one more of an activation."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Activation:
     """σ and its derivatives.
 
@@ -72,7 +72,7 @@ def _sin(bases: Sequence[Any], order: int) -> list[Any]:
 
 
 # torch computes sigmoid several times faster than tanh z = 2 sigmoid(2z) - 1
-tanh = Activation("tanh", lambda z, _: (torch.sigmoid(2 * z),), _tanh)
+tanh = Activation("tanh", lambda z, _: ((2 * z).sigmoid_(),), _tanh)
 sigmoid = Activation("sigmoid", lambda z, _: (torch.sigmoid(z),), _sigmoid)
 sin = Activation("sin", lambda z, _: (torch.sin(z), torch.cos(z)), _sin)
 cos = Activation("cos", sin.bases, lambda bases, order: _sin(bases, order + 1)[1:])

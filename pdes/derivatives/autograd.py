@@ -8,10 +8,9 @@ import torch
 from torch import Tensor
 
 from pdes.derivatives.axes import parse_axes
-from pdes.derivatives.derivative import Derivative
 
 
-class Autograd(Derivative):
+class Autograd:
     """``d`` for expressions computed from ``points``.
 
     One backward pass gives the derivatives by all coordinates at once, and each is kept, so that

@@ -61,7 +61,7 @@ def multiply_backward(layout: Layout, active: Sequence[int], b: Operands, g: Ope
     return {place: _sum(terms) for place, terms in parts.items()}
 
 
-def _product(factors: Sequence[Any], number: int) -> Any:
+def _product(factors: Sequence[Any], number: float) -> Any:
     product, *rest = factors
     for factor in rest:
         product = product * factor

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from pdes.derivatives.jet import Jet
 from pdes.derivatives.layout import Layout
-from pdes.derivatives.multi_index import Index, Laplacian
+from pdes.derivatives.multi_index import Combination, Index
 
 _CHUNK = 1024
 
@@ -48,8 +48,8 @@ class _Derivatives:
         self._gradients: dict[Index, Tensor] = {}
 
     def __call__(self, index: Index) -> Tensor:
-        if isinstance(index, Laplacian):
-            return torch.stack([self((i, i)) for i in index.coords]).sum(0)
+        if isinstance(index, Combination):
+            return torch.stack([c * self(part) for c, part in index.terms]).sum(0)
         if not index:
             return self._value
         *below, last = index

@@ -8,7 +8,6 @@ from typing import Literal
 from torch import Tensor
 
 from pdes.derivatives.axes import parse_axes
-from pdes.derivatives.derivative import Derivative
 from pdes.derivatives.spectral import spectral_derivative
 from pdes.derivatives.stencil import stencil_derivative
 from pdes.grid import Grid
@@ -17,7 +16,7 @@ Method = Literal["auto", "spectral", "stencil"]
 METHODS: tuple[Method, ...] = ("auto", "spectral", "stencil")
 
 
-class GridDerivatives(Derivative):
+class GridDerivatives:
     """``d`` for expressions of shape (..., *grid).
 
     Parameters

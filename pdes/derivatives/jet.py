@@ -11,9 +11,9 @@ from torch import Tensor
 
 from pdes.derivatives import activations
 from pdes.derivatives.activations import Activation
-from pdes.derivatives.jet_functions import Composition, Dense, Linear, Product
+from pdes.derivatives.jet_functions import Chain, Product, Step
 from pdes.derivatives.layout import Layout
-from pdes.derivatives.multi_index import Index
+from pdes.derivatives.multi_index import Combination, Index
 
 
 class UnsupportedError(Exception):
@@ -49,11 +49,11 @@ Record = LinearRecord | ProductRecord | SumRecord
 
 
 class Deferred(NamedTuple):
-    """A linear map that waits for what follows: with an activation it is done as one."""
+    """A `Chain` that waits for what follows."""
 
     input: Tensor
-    weight: Tensor
-    bias: Tensor | None
+    steps: tuple[Step, ...] = ()
+    parameters: tuple[Tensor | None, ...] = ()
 
 
 class Jet:
@@ -71,17 +71,25 @@ class Jet:
     def __init__(self, layout: Layout, rows: Tensor | Deferred, tape: list[Record] | None = None) -> None:
         self.layout, self._rows, self.tape = layout, rows, tape
 
+        self._used = False
+
     @property
     def rows(self) -> Tensor:
         rows = self._rows
         if isinstance(rows, Deferred):
-            self._rows = rows = Linear.apply(*rows, self.layout.counts[0])
+            self._rows = rows = Chain.apply(rows.input, self.layout, rows.steps, *rows.parameters)
         return rows
 
-    @property
-    def deferred(self) -> Deferred | None:
-        """The linear map that these rows would come from, if nothing has asked for them yet."""
-        return self._rows if isinstance(self._rows, Deferred) else None
+    def then(self, step: Step, *parameters: Tensor | None) -> Jet:
+        """This jet after an activation or a linear map, which is left undone until something asks for rows."""
+        before = self._rows
+        # a jet that is used again is made once for all
+        if self._used or not isinstance(before, Deferred):
+            before = Deferred(self.rows)
+        self._used = True
+        return self.with_rows(
+            Deferred(before.input, (*before.steps, step), (*before.parameters, *parameters))
+        )
 
     @classmethod
     def stacked(cls, indices: Sequence[Index], data: Tensor) -> Jet:
@@ -102,11 +110,12 @@ class Jet:
         """
         layout = Layout(tuple(indices), tuple(counts or [len(points)] * len(indices)))
         rows = points.new_zeros(sum(layout.counts), points.shape[1])
-        for index, part in zip(layout.indices, layout.split(rows), strict=True):
-            if index == ():
-                part.copy_(points)
-            elif isinstance(index, tuple) and len(index) == 1:
-                part[:, index[0]] = 1
+        value, *others = layout.split(rows)
+        value.copy_(points)
+        for index, part in zip(layout.indices[1:], others, strict=True):
+            for c, one in index.terms if isinstance(index, Combination) else [(1.0, index)]:
+                if len(one) == 1:
+                    part[:, one[0]] = c
         return cls(layout, rows, tape)
 
     @classmethod
@@ -133,7 +142,7 @@ class Jet:
             raise UnsupportedError("stacking derivatives that are held at different points")
         return self.rows.unflatten(0, (len(self.layout.indices), self.layout.counts[0]))
 
-    def with_rows(self, rows: Tensor) -> Jet:
+    def with_rows(self, rows: Tensor | Deferred) -> Jet:
         return Jet(self.layout, rows, self.tape)
 
     def __getitem__(self, key: Any) -> Jet:
@@ -163,18 +172,18 @@ class Jet:
 
     def __truediv__(self, other: Any) -> Jet:
         if isinstance(other, Jet):
-            return _multiply(self, _compose(activations.reciprocal)(other))
+            return _multiply(self, other.then(activations.reciprocal))
         return _multiply(self, 1 / other)
 
     def __rtruediv__(self, other: Any) -> Jet:
-        return _multiply(other, _compose(activations.reciprocal)(self))
+        return _multiply(other, self.then(activations.reciprocal))
 
     def __pow__(self, exponent: Any) -> Jet:
         if exponent == 2:
             return _multiply(self, self)
         if not isinstance(exponent, int | float):
             raise UnsupportedError("a power whose exponent is no number")
-        return _compose(activations.power(exponent))(self)
+        return self.then(activations.power(exponent))
 
     def tape_for(self, *trained: Any) -> list[Record] | None:
         """The tape, if it must hear of these since one of them requires gradients."""
@@ -221,24 +230,17 @@ def _multiply(a: Any, b: Any) -> Jet:
 
 
 def _linear(x: Jet, weight: Tensor, bias: Tensor | None = None) -> Jet:
-    out = Jet(x.layout, Deferred(x.rows, weight, bias), x.tape)
     tape = x.tape_for(weight, bias)
     if tape is None:
-        return out
-    output = out.data
+        return x.then(None, weight, bias)
+    output = x.then(None, weight, bias).data
     tape.append(LinearRecord(weight, bias, x.data, output))
     return x.with_rows(output.flatten(0, 1))
 
 
 def _compose(activation: Activation) -> Callable[[Jet], Jet]:
     """The rule of an activation."""
-
-    def rule(jet: Jet) -> Jet:
-        if jet.deferred is not None:
-            return jet.with_rows(Dense.apply(*jet.deferred, activation, jet.layout))
-        return jet.with_rows(Composition.apply(jet.rows, activation, jet.layout))
-
-    return rule
+    return lambda jet: jet.then(activation)
 
 
 def _join(function: Callable[..., Tensor]) -> Callable[..., Jet]:
@@ -269,8 +271,8 @@ def _unbind(jet: Jet, dim: int = 0) -> tuple[Jet, ...]:
 
 def _times(jet: Jet, activation: Activation) -> Jet:
     """z σ(z)."""
-    # asked for its rows first, a deferred linear map is done once for both factors
-    return _multiply(jet.with_rows(jet.rows), _compose(activation)(jet))
+    # asked for its rows first, z is made once for both factors
+    return _multiply(jet.with_rows(jet.rows), jet.then(activation))
 
 
 def _gelu(jet: Jet, approximate: str = "none") -> Jet:

@@ -1,7 +1,8 @@
-"""Linear maps, compositions and products of jets on their rows, as autograd sees them."""
+"""Linear maps, activations and products of jets on their rows, as autograd sees them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -14,80 +15,69 @@ from pdes.derivatives.formulas import compose, compose_backward, multiply, multi
 from pdes.derivatives.kernels import run
 from pdes.derivatives.layout import Layout
 
-
-class Linear(torch.autograd.Function):
-    """x Wᵀ for all rows, and the bias for the ``values`` first rows."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, values: int) -> Tensor:
-        ctx.save_for_backward(x, weight)
-        ctx.values = values
-        return _linear(x, weight, bias, values)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None, None]:
-        x, weight = ctx.saved_tensors
-        return *_linear_backward(ctx, grad, x, weight), None
+Step = Activation | None
+"""An activation, or None for a linear map."""
 
 
-class Composition(torch.autograd.Function):
-    """σ of a jet."""
+class Chain(torch.autograd.Function):
+    """Linear maps and activations one after another, which is what most of a network is, as one function.
 
-    @staticmethod
-    def forward(ctx: Any, rows: Tensor, activation: Activation, layout: Layout) -> Tensor:
-        bases = activation.bases(rows[: layout.counts[0]], layout.order + 1)
-        ctx.save_for_backward(rows, *bases)
-        ctx.activation, ctx.layout = activation, layout
-        return run(compose, layout, [rows], activation, bases)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
-        rows, *bases = ctx.saved_tensors
-        return run(compose_backward, ctx.layout, [rows, grad], ctx.activation, bases), None, None
-
-
-class Dense(torch.autograd.Function):
-    """σ(W x + b) of a jet: `Linear` and `Composition` as one, which is what most of a network is made of."""
+    Parameters
+    ----------
+    rows, layout : a jet
+    steps : what is done to it
+    parameters : weight and bias, which may be None, of each linear map
+    """
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, activation: Activation, layout: Layout
+        ctx: Any, rows: Tensor, layout: Layout, steps: Sequence[Step], *parameters: Tensor | None
     ) -> Tensor:
-        ctx.values = layout.counts[0]
-        z = _linear(x, weight, bias, ctx.values)
-        bases = activation.bases(z[: ctx.values], layout.order + 1)
-        ctx.save_for_backward(x, weight, z, *bases)
-        ctx.activation, ctx.layout = activation, layout
-        return run(compose, layout, [z], activation, bases)
+        n = layout.counts[0]
+        pairs = iter(parameters)
+        saved: list[Tensor] = []
+        ctx.sizes = []
+        for step in steps:
+            saved.append(rows)
+            if step is None:
+                weight, bias = next(pairs), next(pairs)
+                ctx.sizes.append(1)
+                rows = F.linear(rows, weight)  # type: ignore[arg-type]
+                if bias is not None:
+                    rows[:n].add_(bias)
+            else:
+                bases = step.bases(rows[:n], layout.order + 1)
+                saved += bases
+                ctx.sizes.append(1 + len(bases))
+                rows = run(compose, layout, [rows], step, bases)
+        ctx.layout, ctx.steps = layout, steps
+        ctx.save_for_backward(*parameters, *saved)
+        return rows
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None, None, None]:
-        x, weight, z, *bases = ctx.saved_tensors
-        through = run(compose_backward, ctx.layout, [z, grad], ctx.activation, bases)
-        return *_linear_backward(ctx, through, x, weight), None, None
-
-
-def _linear(x: Tensor, weight: Tensor, bias: Tensor | None, values: int) -> Tensor:
-    out = F.linear(x, weight)
-    if bias is not None:
-        out[:values].add_(bias)
-    return out
-
-
-def _linear_backward(
-    ctx: Any, grad: Tensor, x: Tensor, weight: Tensor
-) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
-    """Gradients by x, W and b, which are the first arguments of the function."""
-    flat = grad.flatten(0, -2)
-    return (
-        grad @ weight if ctx.needs_input_grad[0] else None,
-        # in this order the product is several times faster where there are few inputs
-        (x.flatten(0, -2).T @ flat).T.contiguous() if ctx.needs_input_grad[1] else None,
-        grad[: ctx.values].flatten(0, -2).sum(0) if ctx.needs_input_grad[2] else None,
-    )
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        n = ctx.layout.counts[0]
+        by_rows, _, _, *needed = ctx.needs_input_grad
+        parameters, saved = ctx.saved_tensors[: len(needed)], list(ctx.saved_tensors[len(needed) :])
+        found: list[Tensor | None] = [None] * len(needed)
+        k = len(needed)
+        for step, size in zip(reversed(ctx.steps), reversed(ctx.sizes), strict=True):
+            x, *bases = saved[-size:]
+            del saved[-size:]
+            if step is not None:
+                grad = run(compose_backward, ctx.layout, [x, grad], step, bases)
+                continue
+            k -= 2
+            if needed[k]:
+                # in this order the product is several times faster where there are few inputs
+                found[k] = (x.flatten(0, -2).T @ grad.flatten(0, -2)).T.contiguous()
+            if needed[k + 1]:
+                found[k + 1] = grad[:n].flatten(0, -2).sum(0)
+            if not (k or by_rows):
+                break
+            grad = grad @ parameters[k]
+        return grad if by_rows else None, None, None, *found
 
 
 class Product(torch.autograd.Function):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
 from itertools import chain
 from typing import Any
 
@@ -32,7 +31,10 @@ def run(
     """The rows that a formula makes of ``stacks`` of rows, and of an activation given by its ``bases``."""
     first = stacks[0]
     if type(first) is Tensor and first.device.type == "cpu" and first.dtype in _C_TYPES:
-        kernel = _kernel(formula, layout, len(stacks), activation, len(bases), _C_TYPES[first.dtype])
+        key = formula, activation, first.dtype
+        if key not in layout.kernels:
+            layout.kernels[key] = _kernel(*key, layout, len(stacks), len(bases))
+        kernel = layout.kernels[key]
         if kernel is not None:
             return _run_native(kernel, layout, stacks, bases)
     pieces: dict[tuple[int, int], Tensor] = {}
@@ -51,19 +53,17 @@ def _sigma(activation: Activation | None, bases: Sequence[Any], layout: Layout) 
 
 
 def _run_native(kernel: Any, layout: Layout, stacks: Sequence[Tensor], bases: Sequence[Tensor]) -> Tensor:
-    stacks = [stack.contiguous() for stack in stacks]
-    bases = [base.contiguous() for base in bases]
+    stacks, bases = ([t.contiguous() for t in tensors] for tensors in (stacks, bases))
     out = torch.empty_like(stacks[0])
-    row = out.stride(0) * out.element_size()
-    starts = [stack.data_ptr() for stack in (*stacks, out)]
-    pointers = [base.data_ptr() for base in bases]
-    pointers += [start + offset * row for start in starts for offset in layout.offsets]
-    stops = [out.stride(0) * segment.stop for segment in layout.segments]
-    kernel(
-        (ctypes.c_void_p * len(pointers))(*pointers),
-        (ctypes.c_int64 * len(stops))(*stops),
-        torch.get_num_threads(),
-    )
+    entries = out.stride(0)
+    row = entries * out.element_size()
+    offsets = [offset * row for offset in layout.offsets]
+    numbers = [base.data_ptr() for base in bases]
+    for stack in (*stacks, out):
+        start = stack.data_ptr()
+        numbers += [start + offset for offset in offsets]
+    numbers += [entries * segment.stop for segment in layout.segments]
+    kernel((ctypes.c_int64 * len(numbers))(*numbers), torch.get_num_threads())
     return out
 
 
@@ -92,12 +92,16 @@ class _Symbol:
     __radd__, __rmul__ = __add__, __mul__
 
 
-@cache
 def _kernel(
-    formula: Formula, layout: Layout, stacks: int, activation: Activation | None, bases: int, real: str
+    formula: Formula,
+    activation: Activation | None,
+    dtype: torch.dtype,
+    layout: Layout,
+    stacks: int,
+    bases: int,
 ) -> Any:
-    """The compiled kernel: pointers to the bases, to every derivative of every stack and of the result; the ends of the
-    segments, in entries; and the number of threads."""
+    """The compiled kernel. It takes addresses of the bases, of every derivative of every stack and of the result, then the
+    ends of the segments in entries; and the number of threads."""
     held = len(layout.indices)
     result = bases + stacks * held
     body = []
@@ -120,7 +124,7 @@ def _kernel(
                 body="\n        ".join(lines),
             )
         )
-    source = _SOURCE.format(real=real, block=_BLOCK, body="".join(body))
+    source = _SOURCE.format(real=_C_TYPES[dtype], block=_BLOCK, addresses=result + held, body="".join(body))
     library = native.load(source)
     return library.run if library is not None else None
 
@@ -131,8 +135,8 @@ def _pointers(bases: int, result: int, held: int, active: Sequence[int]) -> str:
     written = [result + k for k in active]
     return "\n      ".join(
         [
-            *(f"const T* p{k} = static_cast<const T*>(all[{k}]);" for k in read),
-            *(f"T* p{k} = static_cast<T*>(all[{k}]);" for k in written),
+            *(f"const T* p{k} = reinterpret_cast<const T*>(all[{k}]);" for k in read),
+            *(f"T* p{k} = reinterpret_cast<T*>(all[{k}]);" for k in written),
         ]
     )
 
@@ -141,7 +145,8 @@ _SOURCE = """#include <algorithm>
 #include <cstdint>
 using T = {real};
 constexpr int64_t BLOCK = {block};
-extern "C" void run(void* const* all, const int64_t* stops, int threads) {{{body}
+extern "C" void run(const int64_t* all, int threads) {{
+  const int64_t* stops = all + {addresses};{body}
 }}
 """
 _SEGMENT = """

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
@@ -24,7 +24,7 @@ class Segment(NamedTuple):
 class Term(NamedTuple):
     """factor σ^(len(blocks)) Π z[block]."""
 
-    factor: int
+    factor: float
     blocks: tuple[int, ...]
 
 
@@ -68,6 +68,11 @@ class Layout:
         )
 
     @cached_property
+    def kernels(self) -> dict[Any, Any]:
+        """What `pdes.derivatives.kernels` has compiled for this layout."""
+        return {}
+
+    @cached_property
     def order(self) -> int:
         """The highest derivative."""
         return max(map(order, self.indices))
@@ -87,7 +92,7 @@ class Layout:
         )
 
     @cached_property
-    def product(self) -> tuple[tuple[tuple[int, int, int], ...], ...]:
+    def product(self) -> tuple[tuple[tuple[float, int, int], ...], ...]:
         """Leibniz's terms (c, place in the first factor, place in the second) of each derivative."""
         return tuple(
             tuple((c, self._place[left], self._place[right]) for c, left, right in leibniz(index))

@@ -1,8 +1,8 @@
 """Multi-indices: which derivative is meant, and how products and compositions are differentiated.
 
 A multi-index is the tuple of the numbers of the coordinates differentiated by, in increasing order: () is the
-value, (0,) the derivative by the first coordinate, (0, 0, 1) twice by the first and once by the second. `Laplacian`
-stands for a sum of second derivatives that is carried as one.
+value, (0,) the derivative by the first coordinate, (0, 0, 1) twice by the first and once by the second. A `Combination`
+of them, such as a Laplacian, is carried as one derivative.
 """
 
 from __future__ import annotations
@@ -12,58 +12,56 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from itertools import combinations
+from typing import overload
+
+MultiIndex = tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class Laplacian:
-    """Σ_i ∂_i² over the coordinates with these numbers."""
+class Combination:
+    """Σ c ∂^α with constant c, for the terms (c, α), none of them the value."""
 
-    coords: tuple[int, ...]
+    terms: tuple[tuple[float, MultiIndex], ...]
 
 
-MultiIndex = tuple[int, ...]
-Index = MultiIndex | Laplacian
+Index = MultiIndex | Combination
 
 
 def order(index: Index) -> int:
-    """How many times is differentiated."""
-    return 2 if isinstance(index, Laplacian) else len(index)
+    """How many times is differentiated, at most."""
+    return max(len(part) for _, part in index.terms) if isinstance(index, Combination) else len(index)
 
 
-def _parts(index: Index) -> Iterator[Index]:
-    """The index itself and all that are contained in it."""
-    if isinstance(index, Laplacian):
-        yield ()
-        yield from ((i,) for i in index.coords)
-        yield index
-    else:
-        yield from (part for k in range(len(index) + 1) for part in combinations(index, k))
-
-
+@overload
+def closure(indices: Iterable[MultiIndex]) -> tuple[MultiIndex, ...]: ...
+@overload
+def closure(indices: Iterable[Index]) -> tuple[Index, ...]: ...
 def closure(indices: Iterable[Index]) -> tuple[Index, ...]:
-    """The given multi-indices and all that are contained in them, by order: what a jet must hold to be propagated."""
-    found = {(), *(part for index in indices for part in _parts(index))}
+    """The given derivatives and all that are contained in them, by order: what a jet must hold to be propagated."""
+    found: set[Index] = {()}
+    for index in indices:
+        found.add(index)
+        whole = [part for _, part in index.terms] if isinstance(index, Combination) else [index]
+        found |= {part for one in whole for k in range(len(one)) for part in combinations(one, k)}
     return tuple(sorted(found, key=_place))
 
 
-def expanded(indices: Iterable[Index]) -> tuple[MultiIndex, ...]:
-    """The closure with every Laplacian taken apart into its second derivatives."""
-    parts: list[Index] = []
-    for index in indices:
-        parts += [(i, i) for i in index.coords] if isinstance(index, Laplacian) else [index]
-    return tuple(index for index in closure(parts) if not isinstance(index, Laplacian))
-
-
-def _place(index: Index) -> tuple[int, bool, tuple[int, ...]]:
-    collapsed = isinstance(index, Laplacian)
-    return order(index), collapsed, index.coords if isinstance(index, Laplacian) else index
+def _place(index: Index) -> tuple[int, bool, tuple[object, ...]]:
+    combined = isinstance(index, Combination)
+    return order(index), combined, index.terms if isinstance(index, Combination) else index
 
 
 @cache
-def leibniz(index: Index) -> tuple[tuple[int, Index, Index], ...]:
+def leibniz(index: Index) -> tuple[tuple[float, Index, Index], ...]:
     """Terms (c, β, γ) with ∂^α (f g) = Σ c ∂^β f ∂^γ g."""
-    if isinstance(index, Laplacian):
-        return ((1, (), index), (1, index, ()), *((2, (i,), (i,)) for i in index.coords))
+    if isinstance(index, Combination):
+        inner = [
+            (c * count, left, right)
+            for c, part in index.terms
+            for count, left, right in leibniz(part)
+            if left and right
+        ]
+        return ((1, (), index), (1, index, ()), *inner)
     positions = range(len(index))
     splits = Counter(
         (tuple(index[i] for i in chosen), tuple(index[i] for i in positions if i not in chosen))
@@ -74,10 +72,16 @@ def leibniz(index: Index) -> tuple[tuple[int, Index, Index], ...]:
 
 
 @cache
-def faa_di_bruno(index: Index) -> tuple[tuple[int, tuple[Index, ...]], ...]:
+def faa_di_bruno(index: Index) -> tuple[tuple[float, tuple[Index, ...]], ...]:
     """Terms (c, blocks) with ∂^α σ(z) = Σ c σ^(number of blocks)(z) Π ∂^block z, for α other than ()."""
-    if isinstance(index, Laplacian):
-        return ((1, (index,)), *((1, ((i,), (i,))) for i in index.coords))
+    if isinstance(index, Combination):
+        inner = [
+            (c * count, blocks)
+            for c, part in index.terms
+            for count, blocks in faa_di_bruno(part)
+            if len(blocks) > 1
+        ]
+        return ((1, (index,)), *inner)
     terms = Counter(
         tuple(sorted(tuple(index[i] for i in block) for block in partition))
         for partition in _partitions(tuple(range(len(index))))

@@ -3,24 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache
 
 from torch import Tensor
 
 from pdes.derivatives.activations import MAX_ORDER
 from pdes.derivatives.autograd import Autograd
 from pdes.derivatives.axes import parse_axes
-from pdes.derivatives.derivative import Derivative
 from pdes.derivatives.jet import UnsupportedError
-from pdes.derivatives.multi_index import Index, Laplacian, closure, order
+from pdes.derivatives.multi_index import Combination, Index, MultiIndex, closure
 
 
 @dataclass(frozen=True)
 class JetPlan:
-    """The derivatives a jet must hold; or None, and why jets cannot serve."""
+    """The derivatives a jet must hold; or None, and why jets cannot serve.
+
+    Attributes
+    ----------
+    stand_ins : by derivative, what the residual is given for it where it is not that derivative: a combination, or
+        zero (None); see `pdes.derivatives.collapse`
+    """
 
     indices: tuple[Index, ...] | None
     reason: str = ""
+    stand_ins: Mapping[MultiIndex, Combination | None] = field(default_factory=dict)
+
+    def names(self, index: Index) -> list[MultiIndex]:
+        """The derivatives for which a residual is given that at ``index``."""
+        if isinstance(index, Combination):
+            return [name for name, stand_in in self.stand_ins.items() if stand_in == index]
+        return [] if index in self.stand_ins else [index]
+
+
+@cache
+def _numbers(axes: str | tuple[str, ...], coords: tuple[str, ...]) -> MultiIndex:
+    return tuple(coords.index(name) for name in parse_axes(axes, coords))
 
 
 class FieldDerivatives:
@@ -29,39 +47,30 @@ class FieldDerivatives:
     def __init__(self, coords: Sequence[str], fields: Sequence[Tensor]) -> None:
         self._coords = tuple(coords)
         # the tensors are held so that their ids stay their own
-        self._known: dict[int, tuple[Tensor, int, tuple[int, ...]]] = {
+        self._known: dict[int, tuple[Tensor, int, MultiIndex]] = {
             id(f): (f, k, ()) for k, f in enumerate(fields)
         }
 
-    def locate(self, expression: Tensor, axes: str | tuple[str, ...]) -> tuple[int, tuple[int, ...]] | None:
+    def locate(self, expression: Tensor, axes: str | tuple[str, ...]) -> tuple[int, MultiIndex] | None:
         """The field and the multi-index that ``d(expression, axes)`` means; None for another expression."""
         known = self._known.get(id(expression))
         if known is None:
             return None
         _, field, index = known
-        more = (self._coords.index(name) for name in parse_axes(axes, self._coords))
-        return field, tuple(sorted((*index, *more)))
+        return field, tuple(sorted((*index, *_numbers(axes, self._coords))))
 
-    def locate_laplacian(self, expression: Tensor, coords: Sequence[str]) -> tuple[int, Laplacian] | None:
-        """The same for ``d.laplacian(expression, coords)``; None too for a derivative of a field."""
-        known = self._known.get(id(expression))
-        if known is None or known[2]:
-            return None
-        axes = parse_axes(tuple(coords), self._coords)
-        return known[1], Laplacian(tuple(self._coords.index(name) for name in axes))
-
-    def remember(self, derivative: Tensor, field: int, index: tuple[int, ...]) -> Tensor:
+    def remember(self, derivative: Tensor, field: int, index: MultiIndex) -> Tensor:
         self._known[id(derivative)] = (derivative, field, index)
         return derivative
 
 
-class Recorder(Derivative):
+class Recorder:
     """``d`` by automatic differentiation that notes what it is asked."""
 
     def __init__(self, d: Autograd, coords: Sequence[str], fields: Sequence[Tensor]) -> None:
         self._d = d
         self._fields = FieldDerivatives(coords, fields)
-        self.requested: set[Index] = set()
+        self.requested: set[MultiIndex] = set()
         self.of_expression = False
 
     def __call__(self, expression: Tensor, axes: str | tuple[str, ...]) -> Tensor:
@@ -73,15 +82,8 @@ class Recorder(Derivative):
         self.requested.add(found[1])
         return self._fields.remember(derivative, *found)
 
-    def laplacian(self, expression: Tensor, coords: Sequence[str]) -> Tensor:
-        found = self._fields.locate_laplacian(expression, coords)
-        if found is None:
-            return super().laplacian(expression, coords)
-        self.requested.add(found[1])
-        return self._d.laplacian(expression, coords)
 
-
-class JetDerivatives(Derivative):
+class JetDerivatives:
     """``d`` that looks derivatives of fields up in a jet.
 
     Parameters
@@ -90,7 +92,7 @@ class JetDerivatives(Derivative):
     components : the derivatives by field and multi-index, (n,) each; those by () are the fields as the residual sees them
     """
 
-    def __init__(self, coords: Sequence[str], components: Mapping[tuple[int, Index], Tensor]) -> None:
+    def __init__(self, coords: Sequence[str], components: Mapping[tuple[int, MultiIndex], Tensor]) -> None:
         self._components = components
         fields = [value for (_, index), value in components.items() if index == ()]
         self._fields = FieldDerivatives(coords, fields)
@@ -101,26 +103,12 @@ class JetDerivatives(Derivative):
             raise UnsupportedError("a derivative that the jet does not hold")
         return self._fields.remember(self._components[found], *found)
 
-    def laplacian(self, expression: Tensor, coords: Sequence[str]) -> Tensor:
-        found = self._fields.locate_laplacian(expression, coords)
-        if found is None or found not in self._components:
-            return super().laplacian(expression, coords)
-        return self._components[found]
 
-
-def make_plan(requested: set[Index], of_expression: bool) -> JetPlan:
-    """The plan for what was recorded.
-
-    A Laplacian is carried as one derivative unless its terms, but for one at most, are carried anyway.
-    """
+def make_plan(requested: set[MultiIndex], of_expression: bool) -> JetPlan:
+    """The plan for what was recorded."""
     if of_expression:
         return JetPlan(None, "the residual differentiates an expression, not a field")
-    highest = max(map(order, requested), default=0)
+    highest = max(map(len, requested), default=0)
     if highest > MAX_ORDER:
         return JetPlan(None, f"the residual has derivatives of order {highest}, jets go to {MAX_ORDER}")
-    carried = set(closure(index for index in requested if not isinstance(index, Laplacian)))
-    for index in requested:
-        if isinstance(index, Laplacian):
-            terms = {(i, i) for i in index.coords}
-            carried |= {index} if len(terms - carried) > 1 else terms
-    return JetPlan(closure(carried))
+    return JetPlan(closure(requested))

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from pdes.derivatives import Derivative
-from pdes.pde import PDE, State
+from pdes.pde import PDE, Derivative, State
 
 
 @dataclass(frozen=True)

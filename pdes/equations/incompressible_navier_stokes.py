@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from pdes.derivatives import Derivative
 from pdes.equations.coordinates import space_coords
-from pdes.pde import PDE, State
+from pdes.pde import PDE, Derivative, State
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ class IncompressibleNavierStokes(PDE):
         residuals = {}
         for x, u in zip(space, velocity, strict=True):
             advection = sum(v * d(u, y) for y, v in zip(space, velocity, strict=True))
-            momentum = advection + d(s.p, x) - self.nu * d.laplacian(u, space)
+            momentum = advection + d(s.p, x) - self.nu * sum(d(u, (y, y)) for y in space)
             residuals[f"momentum_{x}"] = momentum if self.steady else momentum + d(u, "t")
         residuals["continuity"] = sum(d(u, x) for x, u in zip(space, velocity, strict=True))
         return residuals

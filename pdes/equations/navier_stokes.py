@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from pdes.derivatives import Derivative
-from pdes.pde import PDE, State
+from pdes.pde import PDE, Derivative, State
 
 
 @dataclass(frozen=True)
@@ -32,8 +31,8 @@ class NavierStokes(PDE):
 
     def residual(self, s: State, d: Derivative) -> dict[str, Tensor]:
         advection = d(s.psi, "y") * d(s.w, "x") - d(s.psi, "x") * d(s.w, "y")
-        diffusion = self.nu * d.laplacian(s.w, "xy")
+        diffusion = self.nu * (d(s.w, "xx") + d(s.w, "yy"))
         return {
             "vorticity": d(s.w, "t") + advection - diffusion - s.f,
-            "stream": d.laplacian(s.psi, "xy") + s.w,
+            "stream": d(s.psi, "xx") + d(s.psi, "yy") + s.w,
         }

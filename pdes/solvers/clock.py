@@ -7,12 +7,12 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from pdes.derivatives import Derivative, GridDerivatives, parse_axes
+from pdes.derivatives import GridDerivatives, parse_axes
 from pdes.grid import Grid
 from pdes.pde import PDE
 
 
-class SpaceTimeDerivatives(Derivative):
+class SpaceTimeDerivatives:
     """``d`` with spectral space derivatives; ``by_time`` differentiates by t."""
 
     def __init__(self, pde: PDE, grid: Grid, by_time: Callable[[Tensor], Tensor]) -> None:

@@ -11,12 +11,11 @@ import torch
 from torch import Tensor
 
 from pdes.conditions import Condition, Evaluate, Observation, OnBoundary
-from pdes.derivatives import Derivative
-from pdes.derivatives.multi_index import Index, MultiIndex, expanded, order
+from pdes.derivatives.multi_index import MultiIndex, closure
 from pdes.derivatives.plan import JetDerivatives
 from pdes.geometry import Box
 from pdes.jet_pass import Network, known_values
-from pdes.pde import State
+from pdes.pde import Derivative, State
 from pdes.problem import Problem
 from pdes.residual import plan_derivatives, point_state
 from pdes.solvers.chebyshev import ChebyshevSeries
@@ -132,13 +131,13 @@ class _System:
         self._quadrature = torch.cartesian_prod(*[weights] * len(sizes)).reshape(-1, len(sizes)).prod(1)
         self._wall_distance = (1 - scaled**2).prod(1)
         self._points = {c.name: self._on_condition(c, degree) for c in problem.conditions}
-        requested: set[Index] = set()
+        requested: set[MultiIndex] = set()
         for residuals in self._residuals():
             plan = plan_derivatives(pde, residuals, problem.inputs)
             if plan.indices is None:
                 raise ValueError(f"solve_collocation cannot solve {problem.name}: {plan.reason}")
-            requested.update(plan.indices)
-        self._indices = expanded(requested)
+            requested.update(index for index in plan.indices if isinstance(index, tuple))
+        self._indices = closure(requested)
 
     def _on_condition(self, condition: Condition, degree: int) -> Tensor:
         every_face = isinstance(condition, OnBoundary) and condition.part is None
@@ -164,10 +163,10 @@ class _System:
         for number, residuals in enumerate(self._residuals()):
             linear = _Linearisation(self._problem, series, self._indices, self._known)
             for residual in residuals(linear.evaluate).values():
-                jacobian, highest = linear.jacobian(residual)
+                jacobian, order = linear.jacobian(residual)
                 weight = torch.ones_like(residual)
                 if number == 0:
-                    weight = (self._quadrature * self._wall_distance ** max(highest - 1, 0)).sqrt()
+                    weight = (self._quadrature * self._wall_distance ** max(order - 1, 0)).sqrt()
                 jacobian *= weight[:, None]
                 size = jacobian.norm().clamp_min(torch.finfo(torch.float64).tiny)
                 values.append(weight * residual.detach() / size)
@@ -196,8 +195,8 @@ class _Linearisation:
         for index in self._indices:
             basis = self._series.basis(points, index)
             components[index] = (components[index] + basis @ flat).requires_grad_()
-            self._leaves.append((order(index), components[index], basis))
-        columns: dict[tuple[int, Index], Tensor] = {
+            self._leaves.append((len(index), components[index], basis))
+        columns = {
             (field, index): column
             for index, component in components.items()
             for field, column in enumerate(component.unbind(1))
@@ -227,9 +226,9 @@ class _Linearisation:
         )
         rows = residual.new_zeros(len(residual), *self._series.coefficients.flatten(1).shape)
         highest = 0
-        for gradient, (degree, _, basis) in zip(gradients, self._leaves, strict=True):
+        for gradient, (order, _, basis) in zip(gradients, self._leaves, strict=True):
             if gradient is not None:
                 for field in gradient.any(0).nonzero().flatten().tolist():
                     rows[:, field].addcmul_(gradient[:, field, None], basis)
-                    highest = max(highest, degree)
+                    highest = max(highest, order)
         return rows.flatten(1), highest

@@ -158,7 +158,8 @@ class WeightedSum(StatefulBalancer):
     def backward(self, losses: Mapping[str, Tensor], parameters: Sequence[Tensor]) -> Balance:
         weights = loss_weights(losses, self.weights)
         pairs = zip(losses.values(), weights, strict=True)
-        terms = [(loss, loss.new_tensor(w)) for loss, w in pairs if loss.requires_grad]
+        # autograd's own start of the backward pass is 1, which None stands for
+        terms = [(loss, None if w == 1 else loss.new_tensor(w)) for loss, w in pairs if loss.requires_grad]
         gradients = torch.autograd.grad(
             [loss for loss, _ in terms],
             parameters,

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from pdes import Derivative, Problem, State
+from pdes import Problem, State
 from pdes.derivatives.plan import FieldDerivatives
 from sciml.tasks import PinnTask
 
@@ -31,7 +31,7 @@ def double_precision() -> Iterator[None]:
         dde.config.set_default_float("float32")
 
 
-class DeepXDEDerivatives(Derivative):
+class DeepXDEDerivatives:
     """``d`` by dde.grad, of the fields at rows [begin, end) of DeepXDE's inputs and outputs."""
 
     def __init__(

@@ -7,7 +7,7 @@ from torch import nn
 
 from pdes.derivatives import Autograd
 from pdes.derivatives.jet import Jet, UnsupportedError
-from pdes.derivatives.multi_index import closure, faa_di_bruno, leibniz
+from pdes.derivatives.multi_index import Combination, closure, faa_di_bruno, leibniz, order
 
 
 def test_closure_holds_every_part():
@@ -19,6 +19,15 @@ def test_product_and_chain_rules():
     assert set(faa_di_bruno((0, 0, 0))) == {(1, ((0, 0, 0),)), (3, ((0,), (0, 0))), (1, ((0,), (0,), (0,)))}
     # Bell numbers count the terms
     assert [sum(c for c, _ in faa_di_bruno((0,) * k)) for k in (1, 2, 3, 4)] == [1, 2, 5, 15]
+
+
+def test_a_combination_is_one_derivative():
+    """u_t - 3 (u_xx + u_yy)"""
+    heat = Combination(((1.0, (2,)), (-3.0, (0, 0)), (-3.0, (1, 1))))
+    assert order(heat) == 2
+    assert closure([heat]) == ((), (0,), (1,), heat)
+    assert set(leibniz(heat)) == {(1, (), heat), (1, heat, ()), (-6, (0,), (0,)), (-6, (1,), (1,))}
+    assert set(faa_di_bruno(heat)) == {(1, (heat,)), (-3, ((0,), (0,))), (-3, ((1,), (1,)))}
 
 
 class Network(nn.Module):
@@ -35,9 +44,13 @@ class Network(nn.Module):
         hidden = self.activation(self.first(features))
         gate = torch.sigmoid(self.gate(z))
         mixed = gate * hidden + (1 - gate) * torch.exp(-hidden)
-        return self.last(mixed - torch.square(hidden) * 0.1) * z[:, :1]
+        ratio = (mixed - torch.square(hidden) * 0.1) / torch.sqrt(2 + torch.sin(hidden))
+        x, t = z.unbind(1) if isinstance(z, torch.Tensor) else torch.unbind(z, 1)
+        powers = torch.stack([x**3 - 1 / (3 + t), torch.log(2 + x), t**-1.5], -1)
+        return self.last(ratio) * z[:, :1] + powers
 
 
+COMBINATION = Combination(((1.0, (1,)), (-0.5, (0, 0, 1)), (2.0, (0, 0, 0, 1))))
 ACTIVATIONS = [torch.tanh, torch.sin, torch.cos, torch.sigmoid, F.silu, F.gelu]
 
 
@@ -45,15 +58,19 @@ ACTIVATIONS = [torch.tanh, torch.sin, torch.cos, torch.sigmoid, F.silu, F.gelu]
 def test_equal_to_automatic_differentiation(activation):
     torch.manual_seed(0)
     network = Network(activation).double()
-    points = torch.rand(5, 2, dtype=torch.float64)
-    indices = closure([(0, 0, 0, 0), (0, 0, 1, 1), (1, 1, 1)])
-    jet = network(Jet.of_coordinates(points, indices))
+    points = 1 + torch.rand(5, 2, dtype=torch.float64)
+    indices = closure([(0, 0, 0, 0), (0, 0, 1, 1), (1, 1, 1), COMBINATION])
+    # each derivative at fewer points than the one before, as when sets of points share a pass
+    counts = [6 - order(index) if index else 5 for index in indices]
+    jet = network(Jet.of_coordinates(points, indices, counts))
     leaf = points.clone().requires_grad_()
-    u = network(leaf)[:, 1]
+    outputs = network(leaf)
     d = Autograd(("x", "t"), leaf)
-    for k, index in enumerate(indices):
-        expected = d(u, tuple("xt"[i] for i in index)) if index else u
-        torch.testing.assert_close(jet.data[k, :, 1], expected, rtol=1e-10, atol=1e-10)
+    for field, u in enumerate(outputs.unbind(1)):
+        for index, part in zip(indices, jet.layout.split(jet.rows), strict=True):
+            terms = index.terms if isinstance(index, Combination) else [(1.0, index)]
+            expected = sum(c * (d(u, tuple("xt"[i] for i in one)) if one else u) for c, one in terms)
+            torch.testing.assert_close(part[:, field], expected[: len(part)], rtol=1e-10, atol=1e-10)
 
 
 @given(st.sampled_from(ACTIVATIONS), st.integers(0, 1000))

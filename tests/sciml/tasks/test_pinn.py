@@ -197,3 +197,34 @@ def test_the_error_counts_the_compared_fields_alone():
     assert PinnTask(problem, interior=2, dtype=torch.float64).validate(Shifted())["rel_l2"] > 0.1
     with pytest.raises(ValueError, match="compared names q; IncompressibleNavierStokes has u, v, p"):
         replace(problem, compared=("u", "q"))
+
+
+class Reshaped(torch.nn.Module):
+    """A network that jets do not go through, with a parameter that enters no layer."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.layer = torch.nn.Linear(2, 1, dtype=torch.float64)
+        self.power = torch.nn.Parameter(torch.tensor(1.5, dtype=torch.float64))
+
+    def forward(self, z):
+        return ((2 + torch.tanh(self.layer(z))) ** self.power).view(-1, 1)
+
+
+def test_least_squares_of_any_network():
+    t, model = task(interior=150, conditions={"boundary": 3, "initial": 20}), Reshaped()
+    batch, parameters = t.batch(0, model), list(model.parameters())
+    parts = t.least_squares(model, batch, parameters, jacobian=True)
+    for name, residual in t.residuals(model, batch).items():
+        scaled, jacobian = parts[name]
+        size = len(residual) ** 0.5
+        torch.testing.assert_close(scaled, residual.detach() / size)
+        for k in (0, 1, len(residual) - 1):
+            gradients = torch.autograd.grad(residual[k], parameters, retain_graph=True)
+            expected = torch.cat([g.reshape(-1) for g in gradients]) / size
+            torch.testing.assert_close(jacobian[k], expected, rtol=1e-9, atol=1e-12)
+    values = t.least_squares(model, batch, parameters, jacobian=False)
+    for name, (r, rows) in values.items():
+        torch.testing.assert_close(r, parts[name][0])
+        assert rows is None
