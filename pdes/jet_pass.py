@@ -8,9 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pdes.derivatives.jet import Jet, Record
+from pdes.derivatives.jet import Jet
 from pdes.derivatives.multi_index import MultiIndex, closure
 from pdes.derivatives.plan import JetDerivatives, JetPlan
+from pdes.derivatives.tape import Record
 from pdes.pde import PDE, Derivative, State
 
 Network = Callable[[Tensor], Tensor]

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from pdes.collapse import collapse
 from pdes.conditions import Evaluate
-from pdes.derivatives.jet import Record
 from pdes.derivatives.plan import JetPlan
+from pdes.derivatives.tape import Record
 from pdes.jet_pass import JetPass, Network, known_values
 from pdes.pde import Derivative, State
 from pdes.problem import Problem

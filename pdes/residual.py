@@ -9,8 +9,8 @@ from torch import Tensor
 
 from pdes.derivatives import Autograd, GridDerivatives
 from pdes.derivatives.grid import Method
-from pdes.derivatives.jet import Record
 from pdes.derivatives.plan import JetPlan, Recorder, make_plan
+from pdes.derivatives.tape import Record
 from pdes.grid import Grid
 from pdes.jet_pass import JetPass, Network, PointInput, check_output, known_values
 from pdes.pde import PDE, Derivative, State

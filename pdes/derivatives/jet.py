@@ -14,38 +14,11 @@ from pdes.derivatives.activations import Activation
 from pdes.derivatives.jet_functions import Chain, Product, Step
 from pdes.derivatives.layout import Layout
 from pdes.derivatives.multi_index import Combination, Index
+from pdes.derivatives.tape import LinearRecord, ProductRecord, Record, SumRecord
 
 
 class UnsupportedError(Exception):
     """An operation that jets do not know."""
-
-
-class LinearRecord(NamedTuple):
-    """A linear layer as a jet went through it: what the Jacobian by its weights needs."""
-
-    weight: Tensor
-    bias: Tensor | None
-    input: Tensor
-    output: Tensor
-
-
-class ProductRecord(NamedTuple):
-    """The elementwise product of a jet and a trained factor."""
-
-    factor: Tensor
-    input: Tensor
-    output: Tensor
-
-
-class SumRecord(NamedTuple):
-    """A trained term added to the values of a jet; ``output`` are the values, (1, ...)."""
-
-    term: Tensor
-    output: Tensor
-
-
-Record = LinearRecord | ProductRecord | SumRecord
-"""Where a tensor that is trained, or computed from such, enters a jet; derivatives first, (derivatives, n, ...)."""
 
 
 class Deferred(NamedTuple):
@@ -70,7 +43,6 @@ class Jet:
 
     def __init__(self, layout: Layout, rows: Tensor | Deferred, tape: list[Record] | None = None) -> None:
         self.layout, self._rows, self.tape = layout, rows, tape
-
         self._used = False
 
     @property

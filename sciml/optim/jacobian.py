@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from pdes.derivatives.jet import LinearRecord, ProductRecord, Record
+from pdes.derivatives.tape import LinearRecord, ProductRecord, Record
 from sciml.optim.sketch import RowSketch
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from pdes import Grid, Problem, SobolevTransform
-from pdes.derivatives.jet import Record
+from pdes.derivatives.tape import Record
 from pdes.problem_residuals import ProblemResiduals
 from sciml.evaluate import relative_l2
 from sciml.optim.jacobian import batched_jacobian, residual_jacobian
