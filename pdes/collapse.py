@@ -60,11 +60,12 @@ def _coefficients(
 ) -> tuple[dict[MultiIndex, Tensor], list[MultiIndex]]:
     """The constant coefficients, by residual and field, of the derivatives that have such; and the derivatives used otherwise."""
     generator = torch.Generator().manual_seed(0)
-    z = points.detach().to("cpu", torch.float64)
+    z = points.detach().double()
 
     def sample() -> Tensor:
         sizes = 10 ** (4 * torch.rand(len(z), generator=generator, dtype=torch.float64) - 2)
-        return (sizes * torch.randn(len(z), generator=generator, dtype=torch.float64)).requires_grad_()
+        values = sizes * torch.randn(len(z), generator=generator, dtype=torch.float64)
+        return values.to(z.device).requires_grad_()
 
     leaves = {(field, index): sample() for field in range(len(pde.fields)) for index in indices}
     fields = {name: leaves[field, ()] for field, name in enumerate(pde.fields)}

@@ -37,13 +37,13 @@ def load(source: str) -> ctypes.CDLL | None:
     if command is None:
         return None
     key = hashlib.sha256("\n".join([source, *command, _processor()]).encode()).hexdigest()[:32]
-    cache_home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    library = cache_home / "sciml" / f"{key}.so"
     try:
+        cache_home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        library = cache_home / "sciml" / f"{key}.so"
         if not library.is_file():
             _compile(source, command, library)
         return ctypes.CDLL(str(library))
-    except (OSError, subprocess.CalledProcessError) as error:
+    except (OSError, RuntimeError, subprocess.CalledProcessError) as error:
         detail = error.stderr.strip() if isinstance(error, subprocess.CalledProcessError) else error
         _LOG.warning("a C++ kernel cannot be used, torch takes its place, slower: %s", detail)
         return None

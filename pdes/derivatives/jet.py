@@ -43,7 +43,6 @@ class Jet:
 
     def __init__(self, layout: Layout, rows: Tensor | Deferred, tape: list[Record] | None = None) -> None:
         self.layout, self._rows, self.tape = layout, rows, tape
-
         self._used = False
 
     @property

@@ -1,4 +1,4 @@
-"""What a jet notes on its way through a network: where trained tensors enter it, for the Jacobian by the parameters."""
+"""What a jet notes on its way through a network: all that the Jacobian by its parameters needs."""
 
 from __future__ import annotations
 

@@ -157,7 +157,7 @@ class Ours:
         config = TrainConfig(
             stages=[Stage("Adam", steps=10**9, options={"lr": 1e-3})], log_every=10**9, checkpoint_seconds=1e9
         )
-        self.trainer = Trainer(self.task, network, config, WeightedSum(), RunFolder(folder))
+        self.trainer = Trainer(self.task, network, config, [WeightedSum()], RunFolder(folder))
         self.trainer.rehearse()
 
     def steps(self, number):
