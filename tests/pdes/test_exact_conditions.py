@@ -61,7 +61,7 @@ def test_all_conditions_hold_for_any_weights(make):
         assert float(residual.detach().abs().max()) < 1e-12
 
 
-@every_problem
+@pytest.mark.parametrize("make", [burgers_shock, helmholtz_2d, klein_gordon, kovasznay, poisson_5d, wave_1d])
 def test_jets_and_automatic_differentiation_agree(make):
     problem = make()
     model = exact(problem)
