@@ -63,7 +63,9 @@ def make_optimizer(
     if name not in candidates:
         candidates = candidates | more_optimizers()
         if name not in candidates:
-            missing = "" if more_optimizers() else "; for SOAP, Muon and others pip install pytorch-optimizer"
+            missing = (
+                "" if more_optimizers() else "; for SOAP, Muon and others: pip install pytorch-optimizer"
+            )
             raise ValueError(
                 f"unknown optimizer {name!r}{did_you_mean(name, candidates)} (sciml list optimizers shows all{missing})"
             )

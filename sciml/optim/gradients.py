@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-_CHUNK = 8192
+_CHUNK = 32768
 """Columns of the Gram matrix at a time: a few gradients of this length stay in the cache in float64."""
 
 

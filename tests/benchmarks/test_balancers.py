@@ -21,14 +21,17 @@ P = 1_000_000
 
 
 def milliseconds(functions, rounds=9):
-    """The median time of each, taken in turns: what else the machine does meets them all."""
+    """The median time of each, taken in turns, so that what else the machine does meets them all.
+
+    A run before each that is measured brings the function's own data back to where it works.
+    """
     times = {name: [] for name in functions}
-    for round_ in range(rounds + 1):
+    for _ in range(rounds):
         for name, function in functions.items():
+            function()
             start = time.perf_counter()
             function()
-            if round_:
-                times[name].append(time.perf_counter() - start)
+            times[name].append(time.perf_counter() - start)
     return {name: 1e3 * statistics.median(values) for name, values in times.items()}
 
 
