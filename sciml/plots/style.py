@@ -35,9 +35,9 @@ _RC: Any = {
     "axes.titlesize": 10,
     "axes.labelsize": 9,
     "axes.linewidth": 0.7,
-    "axes.prop_cycle": cycler(
-        color=["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#4d4d4d", "#8c564b"]
-    ),
+    # colours first: the ninth curve is the first one's colour, dashed
+    "axes.prop_cycle": cycler(linestyle=["-", "--", ":"])
+    * cycler(color=["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#4d4d4d", "#8c564b"]),
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.formatter.use_mathtext": True,
