@@ -15,6 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pdes.derivatives.symbol import Symbol
+
 MAX_ORDER = 4
 """The highest derivative that jets carry; the backward pass takes one more of an activation."""
 
@@ -27,11 +29,13 @@ class Activation:
     ----------
     bases : z and an order k to the tensors, of the shape of z, that σ, ..., σ^(k) are made of
     formulas : these, or symbols for them, and k to [σ, σ', ..., σ^(k)], by + and * alone
+    symbols : the symbol z to those of the bases, whatever the order, where exponentials make them
     """
 
     name: str
     bases: Callable[[Tensor, int], Sequence[Tensor]]
     formulas: Callable[[Sequence[Any], int], list[Any]]
+    symbols: Callable[[Symbol], list[Symbol]] | None = None
 
 
 def _tanh(bases: Sequence[Any], order: int) -> list[Any]:
@@ -72,8 +76,10 @@ def _sin(bases: Sequence[Any], order: int) -> list[Any]:
 
 
 # torch computes sigmoid several times faster than tanh z = 2 sigmoid(2z) - 1
-tanh = Activation("tanh", lambda z, _: ((2 * z).sigmoid_(),), _tanh)
-sigmoid = Activation("sigmoid", lambda z, _: (torch.sigmoid(z),), _sigmoid)
+tanh = Activation("tanh", lambda z, _: ((2 * z).sigmoid_(),), _tanh, lambda z: [1 / (1 + (-2 * z).exp())])
+sigmoid = Activation(
+    "sigmoid", lambda z, _: (torch.sigmoid(z),), _sigmoid, lambda z: [1 / (1 + (-1 * z).exp())]
+)
 sin = Activation("sin", lambda z, _: (torch.sin(z), torch.cos(z)), _sin)
 cos = Activation("cos", sin.bases, lambda bases, order: _sin(bases, order + 1)[1:])
 exp = Activation("exp", lambda z, _: (torch.exp(z),), lambda bases, order: [bases[0]] * (order + 1))

@@ -12,6 +12,7 @@ from torch.autograd.function import once_differentiable
 
 from pdes.derivatives.activations import Activation
 from pdes.derivatives.formulas import compose, compose_backward, multiply, multiply_backward
+from pdes.derivatives.fused_chain import fused_chain
 from pdes.derivatives.kernels import run
 from pdes.derivatives.layout import Layout
 
@@ -33,6 +34,12 @@ class Chain(torch.autograd.Function):
     def forward(
         ctx: Any, rows: Tensor, layout: Layout, steps: Sequence[Step], *parameters: Tensor | None
     ) -> Tensor:
+        ctx.layout, ctx.steps = layout, steps
+        ctx.fused = fused_chain(layout, rows, steps, parameters)
+        if ctx.fused is not None:
+            out, scratch = ctx.fused.forward(rows, parameters)
+            ctx.save_for_backward(*parameters, rows, scratch)
+            return out
         n = layout.counts[0]
         pairs = iter(parameters)
         saved: list[Tensor] = []
@@ -50,7 +57,6 @@ class Chain(torch.autograd.Function):
                 saved += bases
                 ctx.sizes.append(1 + len(bases))
                 rows = run(compose, layout, [rows], step, bases)
-        ctx.layout, ctx.steps = layout, steps
         ctx.save_for_backward(*parameters, *saved)
         return rows
 
@@ -60,7 +66,10 @@ class Chain(torch.autograd.Function):
         n = ctx.layout.counts[0]
         by_rows, _, _, *needed = ctx.needs_input_grad
         parameters, saved = ctx.saved_tensors[: len(needed)], list(ctx.saved_tensors[len(needed) :])
-        found: list[Tensor | None] = [None] * len(needed)
+        if ctx.fused is not None:
+            by_input, found = ctx.fused.backward(grad, *saved, parameters, needed, by_rows=by_rows)
+            return by_input, None, None, *found
+        found = [None] * len(needed)
         k = len(needed)
         for step, size in zip(reversed(ctx.steps), reversed(ctx.sizes), strict=True):
             x, *bases = saved[-size:]

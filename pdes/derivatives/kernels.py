@@ -13,10 +13,11 @@ from torch import Tensor
 from pdes import native
 from pdes.derivatives.activations import Activation
 from pdes.derivatives.layout import Layout
+from pdes.derivatives.symbol import Symbol
 
 Formula = Callable[..., dict[int, Any]]
 """One of `pdes.derivatives.formulas`."""
-_C_TYPES = {torch.float32: "float", torch.float64: "double"}
+C_TYPES = {torch.float32: "float", torch.float64: "double"}
 _BLOCK = 4096
 """Entries that a thread takes at a time."""
 
@@ -30,7 +31,7 @@ def run(
 ) -> Tensor:
     """The rows that a formula makes of ``stacks`` of rows, and of an activation given by its ``bases``."""
     first = stacks[0]
-    if type(first) is Tensor and first.device.type == "cpu" and first.dtype in _C_TYPES:
+    if type(first) is Tensor and first.device.type == "cpu" and first.dtype in C_TYPES:
         key = formula, activation, first.dtype
         if key not in layout.kernels:
             layout.kernels[key] = _kernel(*key, layout, len(stacks), len(bases))
@@ -41,13 +42,13 @@ def run(
     parts = [layout.split(stack) for stack in stacks]
     for number, (start, stop, active) in enumerate(layout.segments):
         operands = [{k: part[k][start:stop] for k in active} for part in parts]
-        sigma = _sigma(activation, [base[start:stop] for base in bases], layout)
+        sigma = sigma_of(activation, [base[start:stop] for base in bases], layout)
         for place, piece in formula(layout, active, *sigma, *operands).items():
             pieces[place, number] = piece
     return torch.cat([pieces[key] for key in sorted(pieces)])
 
 
-def _sigma(activation: Activation | None, bases: Sequence[Any], layout: Layout) -> list[list[Any]]:
+def sigma_of(activation: Activation | None, bases: Sequence[Any], layout: Layout) -> list[list[Any]]:
     """σ and its derivatives as the one argument that they are to a formula, or none."""
     return [activation.formulas(bases, layout.order + 1)] if activation is not None else []
 
@@ -67,31 +68,6 @@ def _run_native(kernel: Any, layout: Layout, stacks: Sequence[Tensor], bases: Se
     return out
 
 
-class _Symbol:
-    """An expression of C++."""
-
-    def __init__(self, code: str) -> None:
-        self.code = code
-
-    @staticmethod
-    def _of(value: Any) -> str:
-        return value.code if isinstance(value, _Symbol) else f"T({value!r})"
-
-    def __add__(self, other: Any) -> _Symbol:
-        return _Symbol(f"({self.code} + {self._of(other)})")
-
-    def __sub__(self, other: Any) -> _Symbol:
-        return _Symbol(f"({self.code} - {self._of(other)})")
-
-    def __rsub__(self, other: Any) -> _Symbol:
-        return _Symbol(f"({self._of(other)} - {self.code})")
-
-    def __mul__(self, other: Any) -> _Symbol:
-        return _Symbol(f"({self.code} * {self._of(other)})")
-
-    __radd__, __rmul__ = __add__, __mul__
-
-
 def _kernel(
     formula: Formula,
     activation: Activation | None,
@@ -106,11 +82,11 @@ def _kernel(
     result = bases + stacks * held
     body = []
     for number, (_, _, active) in enumerate(layout.segments):
-        sigma = _sigma(activation, [_Symbol(f"p{k}[i]") for k in range(bases)], layout)
+        sigma = sigma_of(activation, [Symbol(f"p{k}[i]") for k in range(bases)], layout)
         lines = [f"const T s{k} = {value.code};" for values in sigma for k, value in enumerate(values)]
-        named = [[_Symbol(f"s{k}") for k in range(len(values))] for values in sigma]
-        operands: list[Mapping[int, _Symbol]] = [
-            {k: _Symbol(f"v{bases + stack * held + k}") for k in active} for stack in range(stacks)
+        named = [[Symbol(f"s{k}") for k in range(len(values))] for values in sigma]
+        operands: list[Mapping[int, Symbol]] = [
+            {k: Symbol(f"v{bases + stack * held + k}") for k in active} for stack in range(stacks)
         ]
         for operand in chain.from_iterable(o.values() for o in operands):
             lines.append(f"const T {operand.code} = p{operand.code[1:]}[i];")
@@ -124,7 +100,7 @@ def _kernel(
                 body="\n        ".join(lines),
             )
         )
-    source = _SOURCE.format(real=_C_TYPES[dtype], block=_BLOCK, addresses=result + held, body="".join(body))
+    source = _SOURCE.format(real=C_TYPES[dtype], block=_BLOCK, addresses=result + held, body="".join(body))
     library = native.load(source)
     return library.run if library is not None else None
 
