@@ -18,6 +18,9 @@ import torch
 _LOG = logging.getLogger(__name__)
 _FLAGS = ("-O3", "-march=native", "-fopenmp-simd", "-std=c++17", "-shared", "-fPIC")
 
+C_TYPES = {torch.float32: "float", torch.float64: "double"}
+"""The types of numbers that kernels are made for."""
+
 
 def compiler() -> str | None:
     """The C++ compiler: the environment's CXX or the first found; None where there is none, or SCIML_NATIVE is 0."""

@@ -15,7 +15,7 @@ from torch import Tensor
 from pdes import native
 from pdes.derivatives.activations import Activation
 from pdes.derivatives.formulas import compose, compose_backward
-from pdes.derivatives.kernels import C_TYPES, sigma_of
+from pdes.derivatives.kernels import sigma_of
 from pdes.derivatives.layout import Layout
 from pdes.derivatives.symbol import Symbol
 
@@ -130,7 +130,12 @@ def _sizes(
     rows: Tensor, steps: Sequence[Activation | None], parameters: Sequence[Tensor | None]
 ) -> tuple[int, ...] | None:
     """Features before the first step and after each; None where tensors are not what the kernel reads."""
-    if type(rows) is not Tensor or rows.device.type != "cpu" or rows.dtype not in C_TYPES or rows.dim() != 2:
+    if (
+        type(rows) is not Tensor
+        or rows.device.type != "cpu"
+        or rows.dtype not in native.C_TYPES
+        or rows.dim() != 2
+    ):
         return None
     if any(p is not None and (p.dtype, p.device) != (rows.dtype, rows.device) for p in parameters):
         return None
@@ -162,7 +167,7 @@ def _library(
         ),
     ]
     template = files("pdes.derivatives").joinpath("chain.cpp").read_text(encoding="utf-8")
-    source = f"using T = {C_TYPES[dtype]};\n" + template.replace("// RULES\n", "\n".join(rules) + "\n")
+    source = f"using T = {native.C_TYPES[dtype]};\n" + template.replace("// RULES\n", "\n".join(rules) + "\n")
     library = native.load(source)
     if library is not None:
         library.saved_bytes.restype = ctypes.c_int64

@@ -17,7 +17,6 @@ from pdes.derivatives.symbol import Symbol
 
 Formula = Callable[..., dict[int, Any]]
 """One of `pdes.derivatives.formulas`."""
-C_TYPES = {torch.float32: "float", torch.float64: "double"}
 _BLOCK = 4096
 """Entries that a thread takes at a time."""
 
@@ -31,7 +30,7 @@ def run(
 ) -> Tensor:
     """The rows that a formula makes of ``stacks`` of rows, and of an activation given by its ``bases``."""
     first = stacks[0]
-    if type(first) is Tensor and first.device.type == "cpu" and first.dtype in C_TYPES:
+    if type(first) is Tensor and first.device.type == "cpu" and first.dtype in native.C_TYPES:
         key = formula, activation, first.dtype
         if key not in layout.kernels:
             layout.kernels[key] = _kernel(*key, layout, len(stacks), len(bases))
@@ -100,7 +99,9 @@ def _kernel(
                 body="\n        ".join(lines),
             )
         )
-    source = _SOURCE.format(real=C_TYPES[dtype], block=_BLOCK, addresses=result + held, body="".join(body))
+    source = _SOURCE.format(
+        real=native.C_TYPES[dtype], block=_BLOCK, addresses=result + held, body="".join(body)
+    )
     library = native.load(source)
     return library.run if library is not None else None
 

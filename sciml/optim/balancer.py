@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from sciml.optim.gradients import gram_matrix
+from sciml.optim.gram import gram_matrix
 from sciml.optim.jacobian_weights import jacobian_weights
 
 

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from sciml.optim.balancer import Balance, Balancer, loss_weights
-from sciml.optim.gradients import gram_matrix, loss_gradients, set_gradient
+from sciml.optim.gradients import loss_gradients, set_gradient
+from sciml.optim.gram import gram_matrix
 
 _RANK_TOLERANCE = 1e-12
 

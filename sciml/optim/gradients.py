@@ -7,9 +7,6 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-_CHUNK = 32768
-"""Columns of the Gram matrix at a time: a few gradients of this length stay in the cache in float64."""
-
 
 def loss_gradients(losses: Mapping[str, Tensor], parameters: Sequence[Tensor]) -> Tensor:
     """One flat gradient a loss, (m, P), in the order of ``losses``; zero where a loss does not depend on a parameter.
@@ -38,19 +35,6 @@ def set_gradient(parameters: Sequence[Tensor], flat: Tensor) -> None:
             parameter.grad = torch.view_as_complex(piece.clone().view(*parameter.shape, 2))
         else:
             parameter.grad = piece.view_as(parameter)
-
-
-def gram_matrix(gradients: Tensor) -> Tensor:
-    """G Gᵀ of the rows of G (m, P), summed in float64 whatever the dtype of G.
-
-    The cosine of two almost parallel gradients needs it: summed in float32, an entry is wrong by 1e-5 at P = 1e6.
-    """
-    m = len(gradients)
-    gram = torch.zeros(m, m, dtype=torch.float64, device=gradients.device)
-    for chunk in gradients.split(_CHUNK, dim=1):
-        exact = chunk.to(torch.float64)
-        gram.addmm_(exact, exact.T)
-    return gram
 
 
 def _sizes(parameters: Sequence[Tensor]) -> list[int]:

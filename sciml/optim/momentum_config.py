@@ -9,7 +9,8 @@ from torch import Tensor
 
 from sciml.optim.balancer import Balance, StatefulBalancer, loss_weights, require_betas
 from sciml.optim.config import config_coefficients, require_length
-from sciml.optim.gradients import gram_matrix, loss_gradients, set_gradient
+from sciml.optim.gradients import loss_gradients, set_gradient
+from sciml.optim.gram import gram_matrix
 
 
 class MomentumConFIG(StatefulBalancer):
