@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
@@ -69,8 +69,8 @@ class Layout:
 
     @cached_property
     def kernels(self) -> dict[Any, Any]:
-        """What `pdes.derivatives.kernels` has compiled for this layout."""
-        return {}
+        """What has been compiled for layouts like this one, however many points they have."""
+        return _kernels(self.indices, tuple(segment.active for segment in self.segments))
 
     @cached_property
     def order(self) -> int:
@@ -98,3 +98,8 @@ class Layout:
             tuple((c, self._place[left], self._place[right]) for c, left, right in leibniz(index))
             for index in self.indices
         )
+
+
+@cache
+def _kernels(indices: tuple[Index, ...], active: tuple[tuple[int, ...], ...]) -> dict[Any, Any]:  # noqa: ARG001
+    return {}

@@ -1,8 +1,8 @@
 """Balancers by benchmarks: relative L2 after equal times, several seeds; runs that are recorded are not repeated.
 
 The set-up is that of Q. Liu, M. Chu, N. Thuerey (arXiv:2408.11104): a tanh network from Glorot's distribution, Adam at a
-learning rate of 1e-3 with a cosine schedule, points drawn anew in each step. They train 5 x 50 neurons on 10,000 to
-25,000 points for 30,000 to 100,000 steps; here 4 x 32 neurons on 1000 points of the equation and 100 of each condition, so that
+learning rate of 1e-3 with a cosine schedule. They train 5 x 50 neurons on 10,000 to 25,000 points, drawn anew in each
+step, for 30,000 to 100,000 steps; here the points are drawn anew every ten steps, 4 x 32 neurons on 1000 points of the equation and 100 of each condition, so that
 some thousand steps fit into the time. MultiAdam is that of its paper (arXiv:2306.02816): the equations and the conditions
 as its two groups, both betas 0.99, the same learning rate.
 """
@@ -72,7 +72,7 @@ def configuration(benchmark: str, balancer: str, seed: int, seconds: float) -> C
         device="cpu",
         threads=1,
         problem=Component(benchmark),
-        points=PointsConfig(1000, conditions=dict.fromkeys(conditions, 100), resample_every=1),
+        points=PointsConfig(1000, conditions=dict.fromkeys(conditions, 100), resample_every=10),
         model=Component("MLP", {"width": 32, "depth": 4}),
         train=TrainConfig(
             stages=[Stage(optimizer, steps=10**7, schedule="cosine", options={"lr": 1e-3})],
