@@ -62,6 +62,9 @@ class PinnTask(Task):
         """Points by name: "interior" and one entry a condition, each (n, d)."""
         return self._points.at(step, partial(self._residual_size, model))
 
+    def largest_batch(self, model: nn.Module) -> dict[str, Tensor]:
+        return self._points.largest()
+
     def _residual_size(self, model: nn.Module, points: Tensor) -> Tensor:
         """|r| over the equations at points (n, d), (n,)."""
         with torch.no_grad():

@@ -70,7 +70,9 @@ class CollocationPoints:
             )
         self._problem = problem
         self._grid = grid
-        self._interior, self._interior_max = interior, interior_max or interior
+        self._interior = interior
+        growth = (interior_max or interior) // interior
+        self._most_doublings = max(growth.bit_length() - 1, 0) if resample_every else 0
         self._counts = {name: counts.get(name, DEFAULT_CONDITION_POINTS) for name in names}
         self._resample_every, self._redraw_above = resample_every, redraw_above
         self._adaptive, self._seed = adaptive, seed
@@ -86,11 +88,16 @@ class CollocationPoints:
         if period != self._period:
             is_first = not self._points
             if is_first or self._outdated(size):
-                if not is_first and 2 ** (self._doublings + 1) * self._interior <= self._interior_max:
-                    self._doublings += 1
-                self._points = self._draw(period, None if is_first else size)
+                if not is_first:
+                    self._doublings = min(self._doublings + 1, self._most_doublings)
+                self._points, self._held_out = self._draw(period, self._doublings, None if is_first else size)
             self._period = period
         return self._points
+
+    def largest(self) -> dict[str, Tensor]:
+        """As many points as a run can come to have, by name; those of `at` stay what they are."""
+        points, _ = self._draw(0, self._most_doublings, None)
+        return points
 
     def _outdated(self, size: ResidualSize) -> bool:
         if self._redraw_above is None:
@@ -98,10 +105,13 @@ class CollocationPoints:
         held_out, training = (size(p).square().mean() for p in (self._held_out, self._points["interior"]))
         return bool(held_out > self._redraw_above * training)
 
-    def _draw(self, period: int, size: ResidualSize | None) -> dict[str, Tensor]:
+    def _draw(
+        self, period: int, doublings: int, size: ResidualSize | None
+    ) -> tuple[dict[str, Tensor], Tensor]:
+        """Points by name, and those of the interior that are held out, (0,) where none are."""
         generator = torch.Generator().manual_seed(self._seed * 1_000_003 + period)
         domain = self._problem.domain
-        n = 2**self._doublings * self._interior
+        n = 2**doublings * self._interior
         n_adaptive = round(self._adaptive * n) if size is not None else 0
         times = 1 if self._redraw_above is None else 2
         drawn = []
@@ -115,13 +125,12 @@ class CollocationPoints:
             chosen = torch.multinomial((r / r.mean() + 1).double(), times * n_adaptive, generator=generator)
             drawn.append(candidates[chosen].split(n_adaptive))
         interior, *held_out = (torch.cat(parts) for parts in zip(*drawn, strict=True))
-        if held_out:
-            self._held_out = held_out[0].to(self._device)
         points = {"interior": interior}
         for condition in self._problem.conditions:
-            count = 2**self._doublings * self._counts[condition.name]
+            count = 2**doublings * self._counts[condition.name]
             points[condition.name] = condition.sample(domain, count, generator, self._dtype)
-        return {name: value.to(self._device) for name, value in points.items()}
+        placed = {name: value.to(self._device) for name, value in points.items()}
+        return placed, held_out[0].to(self._device) if held_out else torch.empty(0)
 
     def state_dict(self) -> dict[str, Any]:
         return {

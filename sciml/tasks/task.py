@@ -42,6 +42,10 @@ class Task(ABC):
     def batch(self, step: int, model: nn.Module) -> Any:
         """What step number ``step`` trains on; the same object as long as nothing changes."""
 
+    def largest_batch(self, model: nn.Module) -> Any:
+        """A batch of the most points or samples that a step can have, to see what a run needs before it starts."""
+        return self.batch(0, model)
+
     @abstractmethod
     def losses(self, model: nn.Module, batch: Any) -> dict[str, Tensor]:
         """The losses by name, each a scalar."""

@@ -94,12 +94,13 @@ class Trainer:
         torch.set_rng_state(state["rng"].cpu())
 
     def rehearse(self) -> None:
-        """Evaluate every stage without an update, so that what cannot work fails before anything is written."""
+        """Evaluate every stage without an update, on the largest batch of a run, so that what cannot work fails before
+        anything is written."""
         before = [balancer.state_dict() for balancer in self.balancers]
         with torch.random.fork_rng():
             self.model.eval()
             self.task.check(self.model)
-            batch = self.task.batch(0, self.model)
+            batch = self.task.largest_batch(self.model)
             for index, (balancer, state) in enumerate(zip(self.balancers, before, strict=True)):
                 self._make_stepper(index).check(batch)
                 balancer.load_state_dict(state)

@@ -92,6 +92,18 @@ def test_points_double_up_to_the_maximum_and_those_of_conditions_with_them():
     assert counts == [(64, 10), (128, 20), (256, 40), (256, 40), (256, 40)]
 
 
+@pytest.mark.parametrize("resample_every", [0, 5])
+@pytest.mark.parametrize("interior_max", [None, 50, 128, 300])
+def test_the_largest_points_are_as_many_as_there_come_to_be(interior_max, resample_every):
+    options = {"interior_max": interior_max, "resample_every": resample_every}
+    p, undisturbed = points(**options), points(**options)
+    largest = p.largest()
+    for step in range(0, 30, 5):
+        reached = p.at(step, size_one)
+        assert all(torch.equal(reached[k], v) for k, v in undisturbed.at(step, size_one).items())
+    assert {k: v.shape for k, v in largest.items()} == {k: v.shape for k, v in reached.items()}
+
+
 def test_resumed_points_are_those_of_an_uninterrupted_run():
     options = {"adaptive": 0.5, "interior_max": 500, "redraw_above": 1e-9}
     whole, resumed = points(**options), points(**options)

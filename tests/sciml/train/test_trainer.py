@@ -270,6 +270,15 @@ def test_what_does_not_fit_into_memory_is_said_before_anything_is_written(tmp_pa
     assert not config.folder.exists()
 
 
+def test_memory_is_that_of_the_most_points_that_a_run_can_reach(tmp_path):
+    stages = [Stage("LevenbergMarquardt", steps=3, options={"memory": 130_000})]
+    config = pinn_config(tmp_path, stages)
+    start(config).rehearse()  # 56 residuals and 67 parameters: 105 kB
+    config.points.interior_max = 160
+    with pytest.raises(ValueError, match="224 residuals and 67 parameters"):
+        start(config).rehearse()
+
+
 def test_line_search_needs_a_scalar(tmp_path):
     trainer = start(pinn_config(tmp_path, STAGES["lbfgs"], balancer=Component("ConFIG")))
     with pytest.raises(ValueError, match="LBFGS with the balancer ConFIG, which has no scalar objective"):
