@@ -21,6 +21,7 @@ from pdes.problem import Problem
 _TOLERANCE = 1e-5
 _KEPT = 32
 _CHECKED_POINTS = 64
+_NEAR = 16
 
 
 @dataclass(frozen=True)
@@ -74,12 +75,13 @@ class ExactConditions(nn.Module):
             raise ValueError(
                 f"exact names the conditions {', '.join(unknown)}; {problem.name} has {', '.join(conditions)}"
             )
-        if not isinstance(problem.domain, Box):
+        if names and not isinstance(problem.domain, Box):
             raise ValueError(
                 f"exact conditions need a box, {problem.name} is on a {type(problem.domain).__name__}; leave exact empty"
             )
         self.network = network
         self._domain = problem.domain
+        self._known = problem.known
         self._ends = [
             _by_axis([end for name in names for end in _ends(conditions[name], problem.domain, field)], field)
             for field in problem.pde.fields
@@ -94,8 +96,9 @@ class ExactConditions(nn.Module):
         return self.lift(points) + self.factor(points) * self.network(points)
 
     def lift(self, points: Tensor) -> Tensor:
-        """G, points (n, d) to (n, k)."""
-        return torch.stack([self._lift(ends, points) for ends in self._ends], 1).to(points.dtype)
+        """S + G, points (n, d) to (n, k)."""
+        lift = torch.stack([self._lift(field, ends, points) for field, ends in enumerate(self._ends)], 1)
+        return (lift if self._known is None else self._known(points) + lift).to(points.dtype)
 
     def factor(self, points: Tensor) -> Tensor:
         """F, points (n, d) to (n, k)."""
@@ -105,11 +108,24 @@ class ExactConditions(nn.Module):
         lower, upper = self._domain.lower[axis], self._domain.upper[axis]
         return (points[:, axis] - lower) / (upper - lower)
 
-    def _lift(self, ends: list[list[_End]], points: Tensor) -> Tensor:
+    def _given(self, field: int, end: _End, points: Tensor) -> Tensor:
+        """What S leaves of the value at an end, (n,)."""
+        value = prescribed(end.value, points)
+        if self._known is None:
+            return value
+        # where two ends meet, S may have another value at each: here it is the limit along this one
+        within = points.detach().clone()
+        for axis, (lower, upper) in enumerate(zip(self._domain.lower, self._domain.upper, strict=True)):
+            if axis != end.axis:
+                gap = _NEAR * torch.finfo(points.dtype).eps * (upper - lower)
+                within[:, axis].clamp_(lower + gap, upper - gap)
+        return value - self._known(points + (within - points.detach()))[:, field]
+
+    def _lift(self, field: int, ends: list[list[_End]], points: Tensor) -> Tensor:
         if not ends:
             return torch.zeros_like(points[:, 0])
         *before, along = ends
-        total = self._lift(before, points)
+        total = self._lift(field, before, points)
         for end in along:
             columns = list(points.unbind(1))
             columns[end.axis] = torch.full_like(columns[end.axis], end.position)
@@ -122,7 +138,7 @@ class ExactConditions(nn.Module):
             if sum(other.order == 0 for other in along) == 2:
                 s = self._scaled(points, end.axis)
                 share = s if end.position == self._domain.upper[end.axis] else 1 - s
-            total = total + share * (prescribed(end.value, there) - self._lift(before, there))
+            total = total + share * (self._given(field, end, there) - self._lift(field, before, there))
         return total
 
     def _factor(self, ends: list[list[_End]], points: Tensor) -> Tensor:

@@ -113,8 +113,8 @@ def make_pinn(
 
 
 def with_exact_conditions(network: nn.Module, problem: Problem, exact: Sequence[str]) -> nn.Module:
-    """The network as a PINN uses it: wrapped where conditions are exact."""
-    return ExactConditions(network, problem, exact) if exact else network
+    """The network as a PINN uses it: wrapped where conditions are exact or a part of the solution is known."""
+    return ExactConditions(network, problem, exact) if exact or problem.known else network
 
 
 def make_operator(
