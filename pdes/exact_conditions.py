@@ -42,7 +42,7 @@ class _KnownJets(NamedTuple):
 
 
 class ExactConditions(nn.Module):
-    """u(x) = G(x) + F(x) N(x): a network N whose fields satisfy chosen conditions of a problem.
+    """u(x) = S(x) + G(x) + F(x) N(x): a network N whose fields satisfy chosen conditions of a problem.
 
     F vanishes where values are given: with the coordinate scaled to s in [0, 1], it has a factor s or 1 - s for
     one end of an axis, 4 s (1 - s) for both, and s² for a value and a time derivative. G takes on the given
@@ -51,6 +51,9 @@ class ExactConditions(nn.Module):
 
         G = P_1 g + P_2 (g - P_1 g) + P_3 (g - P_1 g - P_2 (g - P_1 g)) + ...
 
+    S is the known part of the problem's solution, where it names one, and g are the given values less S. Values that
+    contradict one another in a corner can be exact where S takes on both.
+
     Dirichlet and initial conditions (of order 0, and 1 with it) are imposed so; periodic ones need a network that is periodic in
     their coordinates, and initial values that are.
 
@@ -58,7 +61,7 @@ class ExactConditions(nn.Module):
     ----------
     network : N, points (n, d) to (n, k); also of jets
     problem : on a box, or a box in time
-    names : of the conditions to be exact; see `exactly_possible`
+    names : of the conditions to be exact, none for u = S + N; see `exactly_possible`
 
     Raises ValueError, naming the condition, for one that does not exist or cannot be imposed so, and where the conditions
     contradict one another (different values where two of them meet) or the network is not periodic as they ask.
@@ -93,12 +96,12 @@ class ExactConditions(nn.Module):
         if isinstance(points, Jet):
             lift, factor = self._known_jets(points)
             return self.network(points) * factor + lift
-        return self.lift(points) + self.factor(points) * self.network(points)
+        return self.lift(points).to(points.dtype) + self.factor(points) * self.network(points)
 
     def lift(self, points: Tensor) -> Tensor:
         """S + G, points (n, d) to (n, k)."""
         lift = torch.stack([self._lift(field, ends, points) for field, ends in enumerate(self._ends)], 1)
-        return (lift if self._known is None else self._known(points) + lift).to(points.dtype)
+        return lift if self._known is None else self._known(points) + lift
 
     def factor(self, points: Tensor) -> Tensor:
         """F, points (n, d) to (n, k)."""
@@ -152,7 +155,7 @@ class ExactConditions(nn.Module):
         return product
 
     def _known_jets(self, points: Jet) -> tuple[Jet, Jet]:
-        """The jets of G and F: they do not change while the points stay, so those of the last batches are kept."""
+        """The jets of S + G and F: they do not change while the points stay, so those of the last batches are kept."""
         layout = points.layout
         z = layout.split(points.rows)[0]
         for kept in self._jets:

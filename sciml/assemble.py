@@ -108,6 +108,7 @@ def make_pinn(
         "fields": pde.fields,
         "problem": asdict(config.problem),
         "exact": exact,
+        "known": problem.known is not None,
     }
     return task, model, description
 
