@@ -21,6 +21,7 @@ from pdes.problem import Problem
 _TOLERANCE = 1e-5
 _KEPT = 32
 _CHECKED_POINTS = 64
+_NEAR = 16
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class _KnownJets(NamedTuple):
 
 
 class ExactConditions(nn.Module):
-    """u(x) = G(x) + F(x) N(x): a network N whose fields satisfy chosen conditions of a problem.
+    """u(x) = S(x) + G(x) + F(x) N(x): a network N whose fields satisfy chosen conditions of a problem.
 
     F vanishes where values are given: with the coordinate scaled to s in [0, 1], it has a factor s or 1 - s for
     one end of an axis, 4 s (1 - s) for both, and s² for a value and a time derivative. G takes on the given
@@ -50,6 +51,9 @@ class ExactConditions(nn.Module):
 
         G = P_1 g + P_2 (g - P_1 g) + P_3 (g - P_1 g - P_2 (g - P_1 g)) + ...
 
+    S is the known part of the problem's solution, where it names one, and g are the given values less S. Values that
+    contradict one another in a corner can be exact where S takes on both.
+
     Dirichlet and initial conditions (of order 0, and 1 with it) are imposed so; periodic ones need a network that is periodic in
     their coordinates, and initial values that are.
 
@@ -57,7 +61,7 @@ class ExactConditions(nn.Module):
     ----------
     network : N, points (n, d) to (n, k); also of jets
     problem : on a box, or a box in time
-    names : of the conditions to be exact; see `exactly_possible`
+    names : of the conditions to be exact, none for u = S + N; see `exactly_possible`
 
     Raises ValueError, naming the condition, for one that does not exist or cannot be imposed so, and where the conditions
     contradict one another (different values where two of them meet) or the network is not periodic as they ask.
@@ -74,12 +78,13 @@ class ExactConditions(nn.Module):
             raise ValueError(
                 f"exact names the conditions {', '.join(unknown)}; {problem.name} has {', '.join(conditions)}"
             )
-        if not isinstance(problem.domain, Box):
+        if names and not isinstance(problem.domain, Box):
             raise ValueError(
                 f"exact conditions need a box, {problem.name} is on a {type(problem.domain).__name__}; leave exact empty"
             )
         self.network = network
         self._domain = problem.domain
+        self._known = problem.known
         self._ends = [
             _by_axis([end for name in names for end in _ends(conditions[name], problem.domain, field)], field)
             for field in problem.pde.fields
@@ -91,11 +96,12 @@ class ExactConditions(nn.Module):
         if isinstance(points, Jet):
             lift, factor = self._known_jets(points)
             return self.network(points) * factor + lift
-        return self.lift(points) + self.factor(points) * self.network(points)
+        return self.lift(points).to(points.dtype) + self.factor(points) * self.network(points)
 
     def lift(self, points: Tensor) -> Tensor:
-        """G, points (n, d) to (n, k)."""
-        return torch.stack([self._lift(ends, points) for ends in self._ends], 1).to(points.dtype)
+        """S + G, points (n, d) to (n, k)."""
+        lift = torch.stack([self._lift(field, ends, points) for field, ends in enumerate(self._ends)], 1)
+        return lift if self._known is None else self._known(points) + lift
 
     def factor(self, points: Tensor) -> Tensor:
         """F, points (n, d) to (n, k)."""
@@ -105,11 +111,24 @@ class ExactConditions(nn.Module):
         lower, upper = self._domain.lower[axis], self._domain.upper[axis]
         return (points[:, axis] - lower) / (upper - lower)
 
-    def _lift(self, ends: list[list[_End]], points: Tensor) -> Tensor:
+    def _given(self, field: int, end: _End, points: Tensor) -> Tensor:
+        """What S leaves of the value at an end, (n,)."""
+        value = prescribed(end.value, points)
+        if self._known is None:
+            return value
+        # where two ends meet, S may have another value at each: here it is the limit along this one
+        within = points.detach().clone()
+        for axis, (lower, upper) in enumerate(zip(self._domain.lower, self._domain.upper, strict=True)):
+            if axis != end.axis:
+                gap = _NEAR * torch.finfo(points.dtype).eps * (upper - lower)
+                within[:, axis].clamp_(lower + gap, upper - gap)
+        return value - self._known(points + (within - points.detach()))[:, field]
+
+    def _lift(self, field: int, ends: list[list[_End]], points: Tensor) -> Tensor:
         if not ends:
             return torch.zeros_like(points[:, 0])
         *before, along = ends
-        total = self._lift(before, points)
+        total = self._lift(field, before, points)
         for end in along:
             columns = list(points.unbind(1))
             columns[end.axis] = torch.full_like(columns[end.axis], end.position)
@@ -122,7 +141,7 @@ class ExactConditions(nn.Module):
             if sum(other.order == 0 for other in along) == 2:
                 s = self._scaled(points, end.axis)
                 share = s if end.position == self._domain.upper[end.axis] else 1 - s
-            total = total + share * (prescribed(end.value, there) - self._lift(before, there))
+            total = total + share * (self._given(field, end, there) - self._lift(field, before, there))
         return total
 
     def _factor(self, ends: list[list[_End]], points: Tensor) -> Tensor:
@@ -136,7 +155,7 @@ class ExactConditions(nn.Module):
         return product
 
     def _known_jets(self, points: Jet) -> tuple[Jet, Jet]:
-        """The jets of G and F: they do not change while the points stay, so those of the last batches are kept."""
+        """The jets of S + G and F: they do not change while the points stay, so those of the last batches are kept."""
         layout = points.layout
         z = layout.split(points.rows)[0]
         for kept in self._jets:

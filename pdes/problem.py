@@ -25,6 +25,8 @@ class Problem:
     name : what the problem is called in reports
     pde, domain, conditions : what is solved
     inputs : the given fields of the equation at scattered points
+    known : a part of the true fields that a network need not learn, such as their singularities: a function of points
+        (n, d) to (n, k), to which every network is added
     reference : the true fields: a function of points (n, d) to (n, k), or values (k, *grid) on the test grid;
         None where none is known
     test_grid : where the error against the reference is measured
@@ -44,6 +46,7 @@ class Problem:
     domain: Domain
     conditions: tuple[Condition, ...]
     inputs: Mapping[str, PointInput] = field(default_factory=dict)
+    known: Callable[[Tensor], Tensor] | None = None
     reference: Callable[[Tensor], Tensor] | Tensor | None = None
     test_grid: Grid | None = None
     compared: tuple[str, ...] = ()

@@ -108,13 +108,14 @@ def make_pinn(
         "fields": pde.fields,
         "problem": asdict(config.problem),
         "exact": exact,
+        "known": problem.known is not None,
     }
     return task, model, description
 
 
 def with_exact_conditions(network: nn.Module, problem: Problem, exact: Sequence[str]) -> nn.Module:
-    """The network as a PINN uses it: wrapped where conditions are exact."""
-    return ExactConditions(network, problem, exact) if exact else network
+    """The network as a PINN uses it: wrapped where conditions are exact or a part of the solution is known."""
+    return ExactConditions(network, problem, exact) if exact or problem.known else network
 
 
 def make_operator(

@@ -1,4 +1,4 @@
-"""The jet of a known function: its derivatives at points, by automatic differentiation."""
+"""The jet of a known function: its derivatives at points, in Taylor mode where jets go through it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from pdes.derivatives.jet import Jet
+from pdes.derivatives.jet import Jet, UnsupportedError
 from pdes.derivatives.layout import Layout
 from pdes.derivatives.multi_index import Combination, Index
 
@@ -17,8 +17,24 @@ _CHUNK = 1024
 def function_jet(function: Callable[[Tensor], Tensor], points: Tensor, layout: Layout) -> Jet:
     """Value and derivatives of ``function``, points (n, d) to (n, k), without a graph.
 
-    Points are taken in chunks, since the graphs of nested derivatives are many times as large as what they give.
+    The function is given the jet of the coordinates. Where it does what jets do not know, automatic differentiation serves.
     """
+    try:
+        with torch.no_grad():
+            jet: object = function(Jet.of_coordinates(points.detach(), layout.indices, layout.counts))  # type: ignore[arg-type]
+    # what only tensors have is missing in a jet
+    except (UnsupportedError, AttributeError, TypeError):
+        return _nested(function, points, layout)
+    # a constant is no jet
+    return (
+        jet.with_rows(jet.rows.to(points.dtype))
+        if isinstance(jet, Jet)
+        else _nested(function, points, layout)
+    )
+
+
+def _nested(function: Callable[[Tensor], Tensor], points: Tensor, layout: Layout) -> Jet:
+    """By nested automatic differentiation, in chunks of points, since its graphs are many times as large as what they give."""
     rows: list[list[Tensor]] = [[] for _ in layout.indices]
     for start in range(0, len(points), _CHUNK):
         # a derivative is held at the first points only

@@ -114,6 +114,16 @@ class Jet:
             raise UnsupportedError("stacking derivatives that are held at different points")
         return self.rows.unflatten(0, (len(self.layout.indices), self.layout.counts[0]))
 
+    def unbind(self, dim: int = 0) -> tuple[Jet, ...]:
+        if dim % self.rows.dim() == 0:
+            raise UnsupportedError("unbind of points")
+        return tuple(self.with_rows(column) for column in self.rows.unbind(dim))
+
+    def sum(self, dim: int) -> Jet:
+        if dim % self.rows.dim() == 0:
+            raise UnsupportedError("sum of points")
+        return self.with_rows(self.rows.sum(dim))
+
     def with_rows(self, rows: Tensor | Deferred) -> Jet:
         return Jet(self.layout, rows, self.tape)
 
@@ -229,16 +239,11 @@ def _join(function: Callable[..., Tensor]) -> Callable[..., Jet]:
     return rule
 
 
-def _sum(jet: Jet, dim: int) -> Jet:
-    if dim % jet.rows.dim() == 0:
-        raise UnsupportedError("sum of points")
-    return jet.with_rows(jet.rows.sum(dim))
-
-
-def _unbind(jet: Jet, dim: int = 0) -> tuple[Jet, ...]:
-    if dim % jet.rows.dim() == 0:
-        raise UnsupportedError("unbind of points")
-    return tuple(jet.with_rows(column) for column in jet.rows.unbind(dim))
+def _filled(jet: Jet, value: float) -> Jet:
+    """A constant of this shape."""
+    rows = torch.zeros_like(jet.rows)
+    rows[: jet.layout.counts[0]] = value
+    return jet.with_rows(rows)
 
 
 def _times(jet: Jet, activation: Activation) -> Jet:
@@ -253,16 +258,12 @@ def _gelu(jet: Jet, approximate: str = "none") -> Jet:
     return _times(jet, activations.normal_distribution)
 
 
-def _subtract(a: Any, b: Any) -> Jet:
-    return _add(a, -b)
-
-
 _RULES: dict[Callable[..., Any], Callable[..., Any]] = {
     F.linear: _linear,
     torch.add: _add,
     torch.mul: _multiply,
     torch.multiply: _multiply,
-    torch.sub: _subtract,
+    torch.sub: lambda a, b: _add(a, -b),
     torch.neg: lambda a: -a,
     torch.div: lambda a, b: a / b,
     torch.square: lambda a: a * a,
@@ -279,17 +280,20 @@ _RULES: dict[Callable[..., Any], Callable[..., Any]] = {
     F.gelu: _gelu,
     torch.cat: _join(torch.cat),
     torch.stack: _join(torch.stack),
-    torch.unbind: _unbind,
-    torch.sum: _sum,
+    torch.unbind: Jet.unbind,
+    torch.sum: Jet.sum,
+    torch.full_like: _filled,
+    torch.zeros_like: lambda a: _filled(a, 0.0),
+    torch.ones_like: lambda a: _filled(a, 1.0),
     Tensor.add: _add,
     Tensor.__add__: _add,
     Tensor.__radd__: _add,
     Tensor.mul: _multiply,
     Tensor.__mul__: _multiply,
     Tensor.__rmul__: _multiply,
-    Tensor.sub: _subtract,
-    Tensor.__sub__: _subtract,
-    Tensor.__rsub__: lambda a, b: _subtract(b, a),
+    Tensor.sub: lambda a, b: _add(a, -b),
+    Tensor.__sub__: lambda a, b: _add(a, -b),
+    Tensor.__rsub__: lambda a, b: _add(b, -a),
     Tensor.__truediv__: lambda a, b: a / b,
     Tensor.__rtruediv__: lambda a, b: b / a,
 }

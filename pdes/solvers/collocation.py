@@ -14,7 +14,7 @@ from pdes.conditions import Condition, Evaluate, Observation, OnBoundary
 from pdes.derivatives.multi_index import MultiIndex, closure
 from pdes.derivatives.plan import JetDerivatives
 from pdes.geometry import Box
-from pdes.jet_pass import Network, known_values
+from pdes.jet_pass import known_values
 from pdes.pde import Derivative, State
 from pdes.problem import Problem
 from pdes.residual import plan_derivatives, point_state
@@ -29,9 +29,7 @@ Residuals = Callable[[Evaluate], Mapping[str, Tensor]]
 """Residuals by name, (n,) each, of what can be evaluated."""
 
 
-def solve_collocation(
-    problem: Problem, degree: int, *, known: Network | None = None, rtol: float = 1e-9
-) -> ChebyshevSeries:
+def solve_collocation(problem: Problem, degree: int, *, rtol: float = 1e-9) -> ChebyshevSeries:
     """Solve any problem in a box, steady or in space and time: Chebyshev collocation, Newton's method, float64.
 
     Nothing of the equation is written here. The fields are Chebyshev series; the residuals of the equation at
@@ -45,15 +43,14 @@ def solve_collocation(
 
     Parameters
     ----------
-    problem : with fields that are smooth but for ``known``; its conditions must determine them
+    problem : with fields that are smooth but for its ``known`` part, which is differentiated by automatic differentiation;
+        its conditions must determine them
     degree : of the polynomials in each coordinate
-    known : a part of the solution, points (n, d) to fields (n, k), such as its singularities; it is differentiated by
-        automatic differentiation
     rtol : Newton's method ends with a step below this fraction of the coefficients
 
     Returns
     -------
-    The series of the solution, less ``known``.
+    The series of the solution, less the known part.
 
     Raises ValueError for another domain than a box, a residual that differentiates an expression, a degree below 2 and a
     system too large for memory; FloatingPointError where residuals are not finite; RuntimeError where the
@@ -63,7 +60,7 @@ def solve_collocation(
     velocity and pressure: P. B. Bochev, M. D. Gunzburger, Least-Squares Finite Element Methods (2009), chapter 7;
     the weight: B.-Y. Guo, J. Shen, L.-L. Wang, J. Sci. Comput. 27 (2006) 305.
     """
-    system = _System(problem, degree, known)
+    system = _System(problem, degree)
     series = system.zero
     for _ in range(_MOST_STEPS):
         residual, jacobian = system.linearise(series)
@@ -106,7 +103,7 @@ def _stretched(points: Tensor, domain: Box) -> Tensor:
 class _System:
     """All residuals of a problem as functions of the coefficients of a series."""
 
-    def __init__(self, problem: Problem, degree: int, known: Network | None) -> None:
+    def __init__(self, problem: Problem, degree: int) -> None:
         domain, pde = problem.domain, problem.pde
         if not isinstance(domain, Box):
             raise ValueError(
@@ -114,7 +111,7 @@ class _System:
             )
         if degree < 2:
             raise ValueError(f"degree={degree}: the polynomials must have a degree of at least 2")
-        self._problem, self._domain, self._known = problem, domain, known
+        self._problem, self._domain = problem, domain
         sizes = [degree + 1] * len(pde.coords)
         needed = 8 * len(pde.fields) ** 2 * (degree + 4) ** len(sizes) * math.prod(sizes)
         if needed > _MOST_BYTES:
@@ -161,7 +158,7 @@ class _System:
         """All residuals (m,), and their derivatives by the coefficients (m, fields * polynomials)."""
         values, rows = [], []
         for number, residuals in enumerate(self._residuals()):
-            linear = _Linearisation(self._problem, series, self._indices, self._known)
+            linear = _Linearisation(self._problem, series, self._indices)
             for residual in residuals(linear.evaluate).values():
                 jacobian, order = linear.jacobian(residual)
                 weight = torch.ones_like(residual)
@@ -182,9 +179,8 @@ class _Linearisation:
         problem: Problem,
         series: ChebyshevSeries,
         indices: tuple[MultiIndex, ...],
-        known: Network | None,
     ) -> None:
-        self._problem, self._series, self._indices, self._known = problem, series, indices, known
+        self._problem, self._series, self._indices = problem, series, indices
         self._leaves: list[tuple[int, Tensor, Tensor]] = []
 
     def evaluate(self, points: Tensor) -> tuple[State, Derivative]:
@@ -206,11 +202,11 @@ class _Linearisation:
         return State(values), JetDerivatives(pde.coords, columns)
 
     def _known_components(self, points: Tensor) -> dict[MultiIndex, Tensor]:
-        pde = self._problem.pde
-        if self._known is None:
+        pde, known = self._problem.pde, self._problem.known
+        if known is None:
             zero = points.new_zeros(len(points), len(pde.fields))
             return dict.fromkeys(self._indices, zero)
-        state, d = point_state(pde, self._known, points.clone(), self._problem.inputs)
+        state, d = point_state(pde, known, points.clone(), self._problem.inputs)
         fields = [getattr(state, name) for name in pde.fields]
         return {
             index: torch.stack(

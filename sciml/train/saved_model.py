@@ -65,7 +65,7 @@ def load_model(folder: str | Path) -> tuple[nn.Module, dict[str, Any]]:
                 network, Normalizer(network.in_channels, inputs), Normalizer(network.out_channels, targets)
             )
         model.to(getattr(torch, description["dtype"]))
-        if description.get("exact"):
+        if description.get("exact") or description.get("known"):
             problem = make_problem(Component(**description["problem"]))
             model = with_exact_conditions(network, problem, description["exact"])
         model.load_state_dict(load_file(folder / "model.safetensors"))

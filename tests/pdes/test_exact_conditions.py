@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -24,12 +25,14 @@ from pdes.benchmarks import (
     helmholtz_2d,
     klein_gordon,
     kovasznay,
+    lid_driven_cavity,
     poisson_5d,
     wave_1d,
 )
 from pdes.derivatives.function_jet import function_jet
 from pdes.derivatives.layout import Layout
 from pdes.derivatives.multi_index import closure
+from pdes.derivatives.plan import JetPlan
 from pdes.exact_conditions import exactly_possible, without_conditions
 from pdes.residual import point_residual
 from sciml.tasks import PinnTask
@@ -61,7 +64,10 @@ def test_all_conditions_hold_for_any_weights(make):
         assert float(residual.detach().abs().max()) < 1e-12
 
 
-@pytest.mark.parametrize("make", [burgers_shock, helmholtz_2d, klein_gordon, kovasznay, poisson_5d, wave_1d])
+@pytest.mark.parametrize(
+    "make",
+    [burgers_shock, helmholtz_2d, klein_gordon, kovasznay, lid_driven_cavity, poisson_5d, wave_1d],
+)
 def test_jets_and_automatic_differentiation_agree(make):
     problem = make()
     model = exact(problem)
@@ -130,6 +136,32 @@ def test_contradicting_values_are_refused():
     )
     with pytest.raises(ValueError, match=r"cannot be exact beside .*differ from theirs where they meet"):
         exact(lid)
+
+
+def test_a_known_part_takes_up_the_jumps_where_values_contradict():
+    """The lid moves and the walls do not; the known part takes on both values at the upper corners."""
+    problem = lid_driven_cavity()
+    with pytest.raises(ValueError, match="differ from theirs where they meet"):
+        exact(replace(problem, known=None))
+    names = exactly_possible(problem)
+    model = exact(problem, names)
+    for condition in problem.conditions:
+        if condition.name in names:
+            points = condition.sample(problem.domain, 200, torch.Generator().manual_seed(7), torch.float64)
+            residual = condition.residual(points, problem.domain, problem.evaluate(model))
+            assert float(residual.detach().abs().max()) < 1e-9
+    corners = torch.tensor([[1e-10, 1 - 1e-6], [1e-6, 1 - 1e-10]], dtype=torch.float64)
+    torch.testing.assert_close(model(corners)[:, 0], corners.new_tensor([0.0, 1.0]), rtol=0, atol=2e-3)
+
+
+def test_a_known_part_alone_is_added_to_the_network():
+    problem = lid_driven_cavity()
+    model = ExactConditions(network_of(problem), problem, [])
+    z = problem.domain.sample(30, torch.Generator().manual_seed(0), torch.float64)
+    torch.testing.assert_close(model(z), problem.known(z) + model.network(z))
+    by_jet = point_residual(problem.pde, model, z, plan=JetPlan(closure([(0, 0), (1, 1)])))
+    for name, expected in point_residual(problem.pde, model, z).items():
+        torch.testing.assert_close(by_jet[name], expected, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@ import pytest
 import torch
 
 from operators import FNO, MLP
+from sciml.assemble import make_pinn
+from sciml.config import Component, Config, PointsConfig
 from sciml.data import Normalizer
 from sciml.tasks import NormalizedOperator
 from sciml.train import load_model, save_model
@@ -15,6 +17,18 @@ def test_a_pinn_comes_back(tmp_path, dtype):
     z = torch.rand(9, 2, dtype=dtype)
     assert torch.equal(again(z), network(z))
     assert description["coords"] == ["x", "t"]
+
+
+def test_a_known_part_of_the_solution_comes_back_with_its_network(tmp_path):
+    config = Config(
+        problem=Component("lid_driven_cavity"), model=Component("MLP", {"width": 5}), points=PointsConfig(9)
+    )
+    task, model, description = make_pinn(config, torch.float64, torch.device("cpu"))
+    save_model(tmp_path, model, description)
+    again, _ = load_model(tmp_path)
+    z = task.problem.domain.sample(9, torch.Generator().manual_seed(0), torch.float64)
+    assert torch.equal(again(z), model(z))
+    torch.testing.assert_close(model(z) - model.network(z), task.problem.known(z))
 
 
 def test_an_operator_comes_back_with_its_normalisation(tmp_path):
