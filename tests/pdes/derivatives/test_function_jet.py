@@ -18,7 +18,7 @@ LAYOUTS = {
 def columns(z):
     x, y = z.unbind(1)
     return torch.stack(
-        [torch.exp(x) * torch.sin(2 * y) / (2 + x), z.square().sum(1) + torch.full_like(y, 3)], 1
+        [torch.exp(x) * torch.sin(2 * y) / (2 + x), torch.square(z).sum(1) + torch.full_like(y, 3)], 1
     )
 
 
@@ -45,7 +45,7 @@ def test_automatic_differentiation_only_where_jets_stop(monkeypatch):
     monkeypatch.setattr(module, "_nested", lambda *_: "automatic differentiation")
     layout = LAYOUTS["order 4"]
     assert function_jet(columns, z, layout) != "automatic differentiation"
-    for function in (piecewise, lambda p: torch.ones(len(z), 1)):
+    for function in (piecewise, lambda _: torch.ones(len(z), 1)):
         assert function_jet(function, z, layout) == "automatic differentiation"
 
 
