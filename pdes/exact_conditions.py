@@ -15,7 +15,7 @@ from pdes.conditions import Condition, Dirichlet, Initial, Periodic, Value, pres
 from pdes.derivatives.function_jet import function_jet
 from pdes.derivatives.jet import Jet
 from pdes.derivatives.layout import Layout
-from pdes.geometry import Box, SpaceTime
+from pdes.geometry import Box, Domain, SpaceTime
 from pdes.problem import Problem
 
 _TOLERANCE = 1e-5
@@ -197,7 +197,7 @@ def without_conditions(problem: Problem, names: Sequence[str]) -> Problem:
     return replace(problem, conditions=tuple(c for c in problem.conditions if c.name not in names))
 
 
-def _ends(condition: Condition, domain: Box, field: str) -> list[_End]:
+def _ends(condition: Condition, domain: Domain, field: str) -> list[_End]:
     if condition.field != field or isinstance(condition, Periodic):
         return []
     if isinstance(condition, Initial) and condition.order < 2:
