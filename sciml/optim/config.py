@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
+from scipy.linalg.lapack import dsyevd
 from torch import Tensor
 
 from sciml.optim.balancer import Balance, Balancer, loss_weights
@@ -34,27 +36,29 @@ def require_length(length: str) -> str:
 def config_coefficients(gram: Tensor, weights: Tensor | None = None, length: str = "projections") -> Tensor:
     """The c (m,) of `config_direction`'s update Σ_i c_i g_i, from the Gram matrix (m, m) of the g_i in float64."""
     require_length(length)
-    # numpy: at this size an operation of torch costs more than its arithmetic
+    # numpy and LAPACK: at this size an operation of torch costs more than its arithmetic
     matrix = gram.cpu().numpy()
-    if not np.isfinite(matrix).all():
+    norms = np.sqrt(matrix.diagonal())
+    if not math.isfinite(norms.sum()):
         raise ValueError("gradients are not finite")
-    norms = np.sqrt(np.maximum(matrix.diagonal(), 0))
     active = norms > 0
-    target = np.ones_like(norms) if weights is None else weights.cpu().numpy()
+    target = active if weights is None else active * weights.cpu().numpy()
     # a zero gradient has no direction: its row and column vanish, and with them its share of the target
     inverse_norms = np.divide(1, norms, out=np.zeros_like(norms), where=active)
-    cosines = matrix * np.outer(inverse_norms, inverse_norms)
-    values, vectors = np.linalg.eigh(cosines)
+    cosines = matrix * inverse_norms * inverse_norms[:, None]
+    values, vectors, _ = dsyevd(cosines)
     # the pseudo-inverse leaves out eigenvalues that are zero to rounding
     kept = values > _RANK_TOLERANCE * values[-1]
-    parts = np.divide(vectors.T @ (target * active), values, out=np.zeros_like(values), where=kept)
-    size = np.sqrt((parts**2 * values)[kept].sum())
+    parts = np.divide(target @ vectors, values, out=np.zeros_like(values), where=kept)
+    size = math.sqrt(parts @ (parts * values))
     if size <= _RANK_TOLERANCE:
         return torch.zeros_like(gram[0])
     units = vectors @ parts
-    lengths = norms if length == "projections" else _COMMON_LENGTHS[length](norms[active])
-    coefficients = (lengths * (cosines @ units)).sum() / size**2 * units * inverse_norms
-    return torch.from_numpy(coefficients).to(gram)
+    lengths = (
+        norms if length == "projections" else _COMMON_LENGTHS[length](norms[active]) * np.ones_like(norms)
+    )
+    coefficients = lengths @ (cosines @ units) / size**2 * units * inverse_norms
+    return torch.from_numpy(coefficients).to(gram.device)
 
 
 def config_direction(gradients: Tensor, weights: Tensor | None = None, length: str = "projections") -> Tensor:
@@ -107,7 +111,9 @@ class ConFIG(Balancer):
         self.length = require_length(length)
 
     def backward(self, losses: Mapping[str, Tensor], parameters: Sequence[Tensor]) -> Balance:
-        weights = torch.tensor(loss_weights(losses, self.weights), dtype=torch.float64)
+        weights = (
+            torch.tensor(loss_weights(losses, self.weights), dtype=torch.float64) if self.weights else None
+        )
         gradients = loss_gradients(losses, parameters)
         coefficients = config_coefficients(gram_matrix(gradients), weights, self.length)
         set_gradient(parameters, coefficients.to(gradients.dtype) @ gradients)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,6 +14,9 @@ from pdes import native
 
 _CHUNK = 32768
 """Columns at a time where torch multiplies: a few gradients of this length stay in the cache in float64."""
+
+_PER_THREAD = 65536
+"""Columns that are worth one more thread of the kernel."""
 
 
 def gram_matrix(gradients: Tensor) -> Tensor:
@@ -25,9 +29,8 @@ def gram_matrix(gradients: Tensor) -> Tensor:
     if kernel is not None:
         rows = gradients if gradients.stride(1) == 1 else gradients.contiguous()
         gram = torch.empty(m, m, dtype=torch.float64)
-        sizes = (ctypes.c_int64(n) for n in (m, rows.shape[1], rows.stride(0)))
-        threads = ctypes.c_int64(torch.get_num_threads())
-        kernel(ctypes.c_void_p(rows.data_ptr()), *sizes, ctypes.c_void_p(gram.data_ptr()), threads)
+        threads = min(torch.get_num_threads(), 1 + rows.shape[1] // _PER_THREAD)
+        kernel(rows.data_ptr(), m, rows.shape[1], rows.stride(0), gram.data_ptr(), threads)
         return gram
     gram = torch.zeros(m, m, dtype=torch.float64, device=gradients.device)
     for chunk in gradients.split(_CHUNK, dim=1):
@@ -37,9 +40,14 @@ def gram_matrix(gradients: Tensor) -> Tensor:
 
 
 @cache
-def _kernel(dtype: torch.dtype) -> ctypes._CFuncPtr | None:  # type: ignore[name-defined]
+def _kernel(dtype: torch.dtype) -> Any:
+    """The compiled function; None where there is none."""
     if dtype not in native.C_TYPES:
         return None
     code = files("sciml.optim").joinpath("gram.cpp").read_text(encoding="utf-8")
     library = native.load(f"using T = {native.C_TYPES[dtype]};\n{code}")
-    return None if library is None else library.gram
+    if library is None:
+        return None
+    pointer, number = ctypes.c_void_p, ctypes.c_int64
+    library.gram.argtypes = pointer, number, number, number, pointer, number
+    return library.gram
