@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from operators import fused_pointwise
+from operators.fused_pointwise import FusedBlock
 from operators.operator import Operator
 from operators.pointwise import Pointwise, PointwiseMLP
 from operators.spectral import SpectralConv
@@ -40,7 +42,19 @@ class FourierBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         flat = x.flatten(1)
-        y = self.spectral.channels_leading(x).flatten(1) + self.skip(flat)
+        spectral = self.spectral.without_bias(x).flatten(1)
+        first, second = self.mlp.first, self.mlp.second
+        if fused_pointwise.available(x, len(x), first.out_features):
+            layers = (
+                self.skip.weight,
+                self.spectral.bias,
+                first.weight,
+                first.bias,
+                second.weight,
+                second.bias,
+            )
+            return FusedBlock.apply(flat, spectral, not self.last, self.gate, *layers).view(x.shape)
+        y = spectral + self.spectral.bias[:, None] + self.skip(flat)
         y = self.mlp(y if self.last else F.gelu(y)) + self.gate * flat
         return (y if self.last else F.gelu(y)).view(x.shape)
 

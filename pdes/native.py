@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import tempfile
 from functools import cache
+from importlib.resources import files
 from pathlib import Path
 
 import torch
@@ -50,6 +51,12 @@ def load(source: str) -> ctypes.CDLL | None:
         detail = error.stderr.strip() if isinstance(error, subprocess.CalledProcessError) else error
         _LOG.warning("a C++ kernel cannot be used, torch takes its place, slower: %s", detail)
         return None
+
+
+def load_points_kernel(code: str, dtype: torch.dtype) -> ctypes.CDLL | None:
+    """The library of C++ code that builds on `points.h`, for numbers of ``dtype``; None as by `load`."""
+    shared = files("pdes").joinpath("points.h").read_text(encoding="utf-8")
+    return load(f"using T = {C_TYPES[dtype]};\n{shared}\n{code}")
 
 
 @cache

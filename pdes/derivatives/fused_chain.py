@@ -167,8 +167,7 @@ def _library(
         ),
     ]
     template = files("pdes.derivatives").joinpath("chain.cpp").read_text(encoding="utf-8")
-    source = f"using T = {native.C_TYPES[dtype]};\n" + template.replace("// RULES\n", "\n".join(rules) + "\n")
-    library = native.load(source)
+    library = native.load_points_kernel(template.replace("// RULES\n", "\n".join(rules) + "\n"), dtype)
     if library is not None:
         library.saved_bytes.restype = ctypes.c_int64
     return library
