@@ -33,13 +33,14 @@ struct Call {
   T* modes;       // complex; that of item (c, b) starts at c stride_c + b stride_b, mode after mode at stride_mode
   int64_t items, batch, stride_mode, stride_c, stride_b;
   int64_t ends;   // what both ends of an axis of vertices count, in halves
+  int64_t adds;   // whether a synthesis adds to the field
   int64_t threads, dims;
   const Axis* axis;
 
   explicit Call(const int64_t* all) {
     static_assert(sizeof(Axis) == 5 * sizeof(int64_t));
-    std::memcpy(this, all, 10 * sizeof(int64_t));
-    axis = reinterpret_cast<const Axis*>(all + 10);
+    std::memcpy(this, all, 11 * sizeof(int64_t));
+    axis = reinterpret_cast<const Axis*>(all + 11);
   }
   const Axis& last() const { return axis[dims - 1]; }
   // items that are taken at a time
@@ -223,10 +224,11 @@ void synthesise_last(const Call& call, const V* in, T* x, int64_t group, Scratch
     for (int64_t r = 0; r < some; ++r) {
       const T *even = reinterpret_cast<const T*>(&s.p[r * wide]), *odd = reinterpret_cast<const T*>(&s.q[r * wide]);
       T* to = x + (row + r) * axis.points;
-      to[0] = weight * even[0];
-      if (axis.vertices()) to[p] = to[0];
-      for (int64_t j = 1; j < half; ++j) to[j] = even[j] + odd[j];
-      for (int64_t j = 1; 2 * j < p; ++j) to[p - j] = even[j] - odd[j];
+      if (!call.adds) std::fill_n(to, axis.points, T(0));
+      to[0] += weight * even[0];
+      if (axis.vertices()) to[p] += weight * even[0];
+      for (int64_t j = 1; j < half; ++j) to[j] += even[j] + odd[j];
+      for (int64_t j = 1; 2 * j < p; ++j) to[p - j] += even[j] - odd[j];
     }
   }
 }

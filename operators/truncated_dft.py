@@ -63,11 +63,15 @@ class Rule(NamedTuple):
         return self._replace(analyse=not self.analyse)
 
 
+TRANSFORM = Rule(analyse=True, normalised=True, paired=False, ends=1)
+INVERSE = Rule(analyse=False, normalised=False, paired=True, ends=2)
+
+
 class _Products(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, axes: Axes, rule: Rule) -> Tensor:
         ctx.axes, ctx.rule = axes, rule
-        return (_analyse if rule.analyse else _synthesise)(x, axes, rule)
+        return (analyse if rule.analyse else synthesise)(x, axes, rule)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
@@ -83,15 +87,16 @@ def transform(x: Tensor, axes: Axes) -> Tensor:
 
     On vertices the two ends count half each.
     """
-    return _Products.apply(x, axes, Rule(analyse=True, normalised=True, paired=False, ends=1))
+    return _Products.apply(x, axes, TRANSFORM)
 
 
 def inverse(z: Tensor, axes: Axes) -> Tensor:
     """The real fields (c, b, *points) with coefficients (modes, b, c), of which each stands for its conjugate too."""
-    return _Products.apply(z, axes, Rule(analyse=False, normalised=False, paired=True, ends=2))
+    return _Products.apply(z, axes, INVERSE)
 
 
-def _analyse(x: Tensor, axes: Axes, rule: Rule) -> Tensor:
+def analyse(x: Tensor, axes: Axes, rule: Rule) -> Tensor:
+    """From fields (c, b, *points) to coefficients (modes, b, c), without a graph."""
     x = x.contiguous()
     channels, batch = x.shape[:2]
     z = torch.empty(math.prod(axes.kept), batch, channels, dtype=x.dtype.to_complex())
@@ -99,20 +104,23 @@ def _analyse(x: Tensor, axes: Axes, rule: Rule) -> Tensor:
     return z
 
 
-def _synthesise(z: Tensor, axes: Axes, rule: Rule) -> Tensor:
+def synthesise(z: Tensor, axes: Axes, rule: Rule, *, add_to: Tensor | None = None) -> Tensor:
+    """From coefficients (modes, b, c) to fields (c, b, *points), new ones or added to others in place; without a graph."""
     z = z.resolve_conj()
-    x = torch.empty(z.shape[2], z.shape[1], *axes.points, dtype=z.dtype.to_real())
-    _call(x, z, axes, rule)
+    x = add_to
+    if x is None:
+        x = torch.empty(z.shape[2], z.shape[1], *axes.points, dtype=z.dtype.to_real())
+    _call(x, z, axes, rule, adds=add_to is not None)
     return x
 
 
-def _call(x: Tensor, z: Tensor, axes: Axes, rule: Rule) -> None:
+def _call(x: Tensor, z: Tensor, axes: Axes, rule: Rule, *, adds: bool = False) -> None:
     library = _library(x.dtype)
     assert library is not None
     tables = _tables(axes, rule, x.dtype)
     mode, b, c = z.stride()
     channels, batch = x.shape[:2]
-    numbers = [x.data_ptr(), z.data_ptr(), channels * batch, batch, mode, c, b, rule.ends]
+    numbers = [x.data_ptr(), z.data_ptr(), channels * batch, batch, mode, c, b, rule.ends, adds]
     numbers += [torch.get_num_threads(), len(axes.points)]
     for points, period, kept, (cosine, sine) in zip(*axes[:2], axes.kept, tables, strict=True):
         numbers += [points, period, kept, cosine.data_ptr(), sine.data_ptr()]
