@@ -2,6 +2,7 @@
 
 from operators.coordinate_network import CoordinateNetwork
 from operators.coordinate_testing import check_coordinate_network
+from operators.deeponet import DeepONet, MultiONet
 from operators.fno import FNO
 from operators.fourier_features import FourierFeatures, FourierMLP
 from operators.fourier_series import FourierSeries
@@ -21,11 +22,13 @@ __all__ = [
     "MLP",
     "SIREN",
     "CoordinateNetwork",
+    "DeepONet",
     "FourierFeatures",
     "FourierMLP",
     "FourierSeries",
     "Model",
     "ModifiedMLP",
+    "MultiONet",
     "NeuralopOperator",
     "Operator",
     "PirateNet",
