@@ -3,6 +3,7 @@
 from operators.coordinate_network import CoordinateNetwork
 from operators.coordinate_testing import check_coordinate_network
 from operators.deeponet import DeepONet, MultiONet
+from operators.ffno import FactorizedFNO
 from operators.fno import FNO
 from operators.fourier_features import FourierFeatures, FourierMLP
 from operators.fourier_series import FourierSeries
@@ -25,6 +26,7 @@ __all__ = [
     "TFNO",
     "CoordinateNetwork",
     "DeepONet",
+    "FactorizedFNO",
     "FactorizedSpectralConv",
     "FourierFeatures",
     "FourierMLP",

@@ -69,9 +69,7 @@ class FactorizedSpectralConv(SpectralConv):
             raise ImportError("factorised weights need tensorly-torch: pip install tensorly-torch") from error
         dtype = torch.get_default_dtype().to_complex()
         kind = f"Complex{self.factorization}"
-        self.factors: Any = FactorizedTensor.new(
-            tuple(shape), self.rank, factorization=kind, dtype=dtype
-        )
+        self.factors: Any = FactorizedTensor.new(tuple(shape), self.rank, factorization=kind, dtype=dtype)
         parameters = list(self.factors.parameters())
         if not all(p.numel() for p in parameters):
             raise ValueError(
