@@ -17,6 +17,7 @@ from operators.siren import SIREN
 from operators.spectral import SpectralConv
 from operators.testing import check_operator
 from operators.tfno import TFNO, FactorizedSpectralConv
+from operators.uno import UNO
 
 __all__ = [
     "CONVENTIONS",
@@ -24,6 +25,7 @@ __all__ = [
     "MLP",
     "SIREN",
     "TFNO",
+    "UNO",
     "CoordinateNetwork",
     "DeepONet",
     "FactorizedFNO",
