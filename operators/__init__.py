@@ -9,6 +9,7 @@ from operators.fourier_features import FourierFeatures, FourierMLP
 from operators.fourier_series import FourierSeries
 from operators.mlp import MLP
 from operators.modified_mlp import ModifiedMLP
+from operators.multigrid import MultiGridPatching
 from operators.neuralop import NeuralopOperator
 from operators.operator import CONVENTIONS, Model, Operator, unit_points
 from operators.piratenet import PirateNet
@@ -35,6 +36,7 @@ __all__ = [
     "FourierSeries",
     "Model",
     "ModifiedMLP",
+    "MultiGridPatching",
     "MultiONet",
     "NeuralopOperator",
     "Operator",
