@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from operators.axes import append_coordinates, per_axis, vanish_on_walls
 from operators.operator import Operator
 from operators.pointwise import Pointwise, PointwiseMLP
 from operators.spectral import SpectralConv
@@ -101,13 +102,7 @@ class FNO(Operator):
         dims = len(modes)
         super().__init__(in_channels, out_channels, dims=dims, domain=domain, grid=grid)
         self.coordinates = coordinates
-        self.zero_boundary = (
-            (zero_boundary,) * dims if isinstance(zero_boundary, bool) else tuple(zero_boundary)
-        )
-        if len(self.zero_boundary) != dims:
-            raise ValueError(
-                f"zero_boundary has {len(self.zero_boundary)} flags but the model has {dims} axes"
-            )
+        self.zero_boundary = per_axis(zero_boundary, dims, "zero_boundary")
         hidden = {
             "lifting_ratio": int(lifting_ratio * width),
             "projection_ratio": int(projection_ratio * width),
@@ -134,16 +129,12 @@ class FNO(Operator):
     def operate(self, x: Tensor, points: list[Tensor]) -> Tensor:
         batch, _, *sizes = x.shape
         if self.coordinates:
-            mesh = torch.stack(torch.meshgrid(*points, indexing="ij"))
-            x = torch.cat([x, mesh.expand(batch, *mesh.shape)], 1)
+            x = append_coordinates(x, points)
         x = self.lifting(x.transpose(0, 1).flatten(1)).view(-1, batch, *sizes)
         for block in self.blocks:
             x = block(x)
         y = self.projection(x.flatten(1)).view(-1, batch, *sizes).transpose(0, 1)
-        for axis, (s, zero) in enumerate(zip(points, self.zero_boundary, strict=True)):
-            if zero:
-                y = y * (4 * s * (1 - s)).view(-1, *[1] * (self.dims - 1 - axis))
-        return y.contiguous()
+        return vanish_on_walls(y, points, self.zero_boundary).contiguous()
 
     @classmethod
     def from_neuralop(cls, model: Any, *, mend_odd_axes: bool = False) -> FNO:
