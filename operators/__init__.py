@@ -6,6 +6,7 @@ from operators.deeponet import DeepONet, MultiONet
 from operators.fno import FNO
 from operators.fourier_features import FourierFeatures, FourierMLP
 from operators.fourier_series import FourierSeries
+from operators.galerkin import GalerkinTransformer
 from operators.mlp import MLP
 from operators.modified_mlp import ModifiedMLP
 from operators.neuralop import NeuralopOperator
@@ -26,6 +27,7 @@ __all__ = [
     "FourierFeatures",
     "FourierMLP",
     "FourierSeries",
+    "GalerkinTransformer",
     "Model",
     "ModifiedMLP",
     "MultiONet",
