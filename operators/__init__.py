@@ -16,14 +16,17 @@ from operators.pointwise import Pointwise, PointwiseMLP
 from operators.siren import SIREN
 from operators.spectral import SpectralConv
 from operators.testing import check_operator
+from operators.tfno import TFNO, FactorizedSpectralConv
 
 __all__ = [
     "CONVENTIONS",
     "FNO",
     "MLP",
     "SIREN",
+    "TFNO",
     "CoordinateNetwork",
     "DeepONet",
+    "FactorizedSpectralConv",
     "FourierFeatures",
     "FourierMLP",
     "FourierSeries",

@@ -63,9 +63,12 @@ class SpectralConv(nn.Module):
         self.kept = (*self.modes[:-1], self.modes[-1] // 2 + 1)
         # each kept mode then has the gain of a Glorot-initialised linear layer, whatever the resolution
         std = (2 / (in_channels + out_channels)) ** 0.5
-        shape = (*self.kept, in_channels, out_channels, 2)
-        self.weight = nn.Parameter(torch.randn(shape) * (std / 2**0.5))
+        self.make_weight((*self.kept, in_channels, out_channels), std)
         self.bias = nn.Parameter(torch.randn(out_channels) * std) if bias else None
+
+    def make_weight(self, shape: Sequence[int], std: float) -> None:
+        """Provide ``weight``, complex numbers of the given ``shape`` and standard deviation as pairs of real ones."""
+        self.weight = nn.Parameter(torch.randn(*shape, 2) * (std / 2**0.5))
 
     def forward(self, x: Tensor) -> Tensor:
         """Raises ValueError where an axis has fewer points than the modes it must hold."""
