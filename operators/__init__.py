@@ -17,6 +17,7 @@ from operators.siren import SIREN
 from operators.spectral import SpectralConv
 from operators.testing import check_operator
 from operators.tfno import TFNO, FactorizedSpectralConv
+from operators.transolver import Transolver
 
 __all__ = [
     "CONVENTIONS",
@@ -40,6 +41,7 @@ __all__ = [
     "Pointwise",
     "PointwiseMLP",
     "SpectralConv",
+    "Transolver",
     "check_coordinate_network",
     "check_operator",
     "unit_points",
