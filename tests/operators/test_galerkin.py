@@ -7,6 +7,7 @@ import torch.nn.functional as F
 
 from operators import GalerkinTransformer, check_operator, unit_points
 from operators.galerkin import LinearAttention, linear_attention
+from operators.testing import refined_output
 
 
 def small(**options):
@@ -101,17 +102,6 @@ def test_starts_near_a_small_multiple_of_the_identity(kind, gain):
         assert not layer.bias.any()
 
 
-def output_at(model, refinement, base):
-    """The output at the points that the grids of all refinements share, for a smooth input."""
-    convention = model.grid[0]
-    factor = 3**refinement if convention == "centres" else 2**refinement
-    n = base * factor + (convention == "vertices")
-    s = unit_points(n, convention)
-    x = torch.stack([torch.sin(2 * math.pi * s) + s, torch.cos(4 * math.pi * s)])[None]
-    start = factor // 2 if convention == "centres" else 0
-    return model(x).detach()[..., start::factor]
-
-
 @pytest.mark.parametrize(("grid", "order"), [("half-open", 1), ("vertices", 2), ("centres", 2)])
 @pytest.mark.parametrize("options", [{}, {"attention": "fourier"}, {"coarse": 5}, {"decoder": "spectral"}])
 def test_converges_under_refinement(grid, order, options):
@@ -121,7 +111,7 @@ def test_converges_under_refinement(grid, order, options):
     for layer in model.layers:  # attention that matters beside the residual
         torch.nn.init.normal_(layer.attention.value.weight)
         torch.nn.init.normal_(layer.attention.query.weight)
-    outputs = [output_at(model, refinement, 16) for refinement in range(5)]
+    outputs = [refined_output(model, [16], refinement) for refinement in range(5)]
     changes = [float((b - a).norm() / b.norm()) for a, b in itertools.pairwise(outputs)]
     assert changes[0] < 0.02
     assert math.log(changes[-2] / changes[-1], 3 if grid == "centres" else 2) == pytest.approx(order, abs=0.1)

@@ -4,7 +4,8 @@ import math
 import pytest
 import torch
 
-from operators import Transolver, check_operator, unit_points
+from operators import Transolver, check_operator
+from operators.testing import refined_output
 from operators.transolver import PhysicsAttention, slice_means
 
 
@@ -75,22 +76,10 @@ def test_converges_under_refinement(grid, order):
     """The output changes less and less as the grid is refined, with the order of the convention's rule of integration."""
     torch.manual_seed(0)
     model = small(grid=grid).double()
-    factor = 3 if grid == "centres" else 2
-
-    def output(refinement):
-        n = 16 * factor**refinement + (grid == "vertices")
-        s = unit_points(n, grid)
-        x = torch.stack([torch.sin(2 * math.pi * s) + s, torch.cos(4 * math.pi * s)])[None]
-        return model(x).detach()[
-            ..., (factor**refinement // 2 if grid == "centres" else 0) :: factor**refinement
-        ]
-
-    changes = [
-        float((b - a).norm() / b.norm())
-        for a, b in itertools.pairwise(output(refinement) for refinement in range(5))
-    ]
+    outputs = [refined_output(model, [16], refinement) for refinement in range(5)]
+    changes = [float((b - a).norm() / b.norm()) for a, b in itertools.pairwise(outputs)]
     assert changes[0] < 0.01
-    assert math.log(changes[-2] / changes[-1], factor) == pytest.approx(order, abs=0.1)
+    assert math.log(changes[-2] / changes[-1], 3 if grid == "centres" else 2) == pytest.approx(order, abs=0.1)
 
 
 def test_zero_boundary():
