@@ -25,8 +25,8 @@ class Broken(Operator):
             y = y.float()
         if self.fault == "batch":
             y = y - y.mean() / 2
-        if self.fault == "pixels":
-            y = y - 0.9 * y.roll(1, -1)
+        if self.fault == "points":
+            y = y * y.shape[-1]
         if self.fault == "positions":
             y = y * points[0]
         return y * self.secret
@@ -46,7 +46,7 @@ class AcceptsAnyGrid(Broken):
         ("precision", "output is torch.float32"),
         ("secret", "rebuilt from its options|differs"),
         ("batch", "depends on the others"),
-        ("pixels", "not one operator at all resolutions"),
+        ("points", "not one operator at all resolutions"),
         ("positions", "not equivariant to shifts along axis 0"),
     ],
 )
