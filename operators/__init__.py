@@ -7,6 +7,7 @@ from operators.ffno import FactorizedFNO
 from operators.fno import FNO
 from operators.fourier_features import FourierFeatures, FourierMLP
 from operators.fourier_series import FourierSeries
+from operators.galerkin import GalerkinTransformer
 from operators.mlp import MLP
 from operators.modified_mlp import ModifiedMLP
 from operators.multigrid import MultiGridPatching
@@ -18,6 +19,7 @@ from operators.siren import SIREN
 from operators.spectral import SpectralConv
 from operators.testing import check_operator
 from operators.tfno import TFNO, FactorizedSpectralConv
+from operators.transolver import Transolver
 from operators.uno import UNO
 
 __all__ = [
@@ -34,6 +36,7 @@ __all__ = [
     "FourierFeatures",
     "FourierMLP",
     "FourierSeries",
+    "GalerkinTransformer",
     "Model",
     "ModifiedMLP",
     "MultiGridPatching",
@@ -44,6 +47,7 @@ __all__ = [
     "Pointwise",
     "PointwiseMLP",
     "SpectralConv",
+    "Transolver",
     "check_coordinate_network",
     "check_operator",
     "unit_points",

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from operators.dense import GlorotLinear, activation_named, require_size
 from operators.operator import Operator, unit_points
+from operators.resample import along_axes, linear_interpolation
 
 
 class BranchTrunk(Operator):
@@ -106,10 +107,8 @@ class BranchTrunk(Operator):
 
     def at_sensors(self, x: Tensor, points: list[Tensor]) -> Tensor:
         """The fields at the sensors, (batch, in_channels, *sensors), given the unit coordinates of their points."""
-        for s, m, convention in zip(points, self.sensors, self.grid, strict=True):
-            # takes the first grid axis away and appends the axis of sensors, so that the order is kept in the end
-            x = torch.tensordot(x, linear_interpolation(s, unit_points(m, convention).to(s)), ([2], [1]))
-        return x
+        axes = zip(points, self.sensors, self.grid, strict=True)
+        return along_axes(x, [linear_interpolation(s, unit_points(m, c).to(s)) for s, m, c in axes])
 
     def _activations(self, layers: nn.ModuleList, z: Tensor) -> list[Tensor]:
         values = []
@@ -203,20 +202,6 @@ class MultiONet(BranchTrunk):
     def _shares(self, layers: list[Tensor]) -> Tensor:
         """The layers side by side, their neurons dealt out to the output fields: (any, out_channels, k)."""
         return torch.cat([z.unflatten(1, (self.out_channels, -1)) for z in layers], -1)
-
-
-def linear_interpolation(points: Tensor, targets: Tensor) -> Tensor:
-    """Matrix (m, n) that takes values at n increasing ``points`` to values at m ``targets``, piecewise linearly.
-
-    Outside of the points the outermost pieces go on, so that linear functions are exact everywhere.
-    """
-    left = (torch.searchsorted(points, targets, right=True) - 1).clamp(0, len(points) - 2)
-    share = (targets - points[left]) / (points[left + 1] - points[left])
-    matrix = points.new_zeros(len(targets), len(points))
-    rows = torch.arange(len(targets), device=points.device)
-    matrix[rows, left] = 1 - share
-    matrix[rows, left + 1] = share
-    return matrix
 
 
 def _hidden_layers(features: int, width: int, depth: int) -> nn.ModuleList:

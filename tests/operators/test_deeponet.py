@@ -1,10 +1,7 @@
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from operators import DeepONet, MultiONet, check_operator, unit_points
-from operators.deeponet import linear_interpolation
 
 CONVENTIONS = ["half-open", "vertices", "centres"]
 
@@ -23,22 +20,6 @@ def test_contract(kind, grid, dims):
         lambda: kind(2, 3, dims=dims, sensors=[4, 5, 3][:dims], width=12, depth=4, grid=grid),
         sizes=[(6,) * dims, (9, 7, 6)[:dims], (3,) * dims],
     )
-
-
-@given(
-    n=st.integers(2, 30),
-    m=st.integers(2, 30),
-    convention=st.sampled_from(CONVENTIONS),
-    slope=st.floats(-3, 3),
-    offset=st.floats(-3, 3),
-)
-@settings(deadline=None)
-def test_interpolation_is_exact_for_linear_functions(n, m, convention, slope, offset):
-    points, targets = unit_points(n, convention), unit_points(m, convention)
-    matrix = linear_interpolation(points, targets)
-    torch.testing.assert_close(matrix @ (offset + slope * points), offset + slope * targets)
-    if n == m:
-        assert torch.equal(matrix, torch.eye(n, dtype=torch.float64))
 
 
 @pytest.mark.parametrize("kind", [DeepONet, MultiONet])
