@@ -70,9 +70,12 @@ class SpectralConv(nn.Module):
         self.kept = (*self.modes[:-1], self.modes[-1] // 2 + 1)
         # each kept mode then has the gain of a Glorot-initialised linear layer, whatever the resolution
         std = (2 / (in_channels + out_channels)) ** 0.5
-        shape = (*self.kept, in_channels, out_channels, 2)
-        self.weight = nn.Parameter(torch.randn(shape) * (std / 2**0.5))
+        self.make_weight((*self.kept, in_channels, out_channels), std)
         self.bias = nn.Parameter(torch.randn(out_channels) * std) if bias else None
+
+    def make_weight(self, shape: Sequence[int], std: float) -> None:
+        """Provide ``weight``, complex numbers of the given ``shape`` and standard deviation as pairs of real ones."""
+        self.weight = nn.Parameter(torch.randn(*shape, 2) * (std / 2**0.5))
 
     def forward(self, x: Tensor) -> Tensor:
         """Raises ValueError where an axis has fewer points than the modes it must hold."""
@@ -87,15 +90,16 @@ class SpectralConv(nn.Module):
         """`channels_leading` less the bias."""
         sizes = x.shape[2:]
         self._check_points(sizes)
-        x = x.to(self.weight.dtype)
-        axes = Axes(tuple(sizes), tuple(map(self._period, range(len(sizes)), sizes)), self.modes)
+        weight = self.weight  # which factors may have to be multiplied for
+        x = x.to(weight.dtype)
+        axes = Axes(tuple(sizes), tuple(map(period, sizes, self.grid)), self.modes)
         by_products = self._suits_products(axes) and truncated_dft.available(x)
         if by_products:
             z = truncated_dft.transform(x, axes)
         else:
             z = self.transform(x).flatten(2).permute(2, 1, 0).contiguous()
         # one batched complex product over the modes: faster on a contiguous operand than einsum, measured
-        z = torch.bmm(z, torch.view_as_complex(self.weight).flatten(0, len(sizes) - 1))
+        z = torch.bmm(z, torch.view_as_complex(weight).flatten(0, len(sizes) - 1))
         if by_products:
             return truncated_dft.inverse(z, axes)
         return self.inverse(z.permute(2, 1, 0).unflatten(2, self.kept), sizes)
@@ -135,8 +139,7 @@ class SpectralConv(nn.Module):
         return z
 
     def _period(self, axis: int, n: int) -> int:
-        """Number of distinct points in one period."""
-        return n - 1 if self.grid[axis] == "vertices" else n
+        return period(n, self.grid[axis])
 
     def _suits_products(self, axes: Axes) -> bool:
         shifted = self.odd_axis_shift and any(period % 2 for period in axes.periods[:-1])
@@ -148,10 +151,19 @@ class SpectralConv(nn.Module):
                 f"the field has {len(sizes)} grid axes but modes are given for {len(self.modes)}"
             )
         for axis, n in enumerate(sizes):
-            m = self.modes[axis]
-            if self._period(axis, n) < m:
-                needed = m + n - self._period(axis, n)
-                raise ValueError(
-                    f"axis {axis} has {n} points, too few for the {m} Fourier modes kept there; "
-                    f"use at least {needed} points, or build the model with fewer modes"
-                )
+            require_points(axis, n, self.modes[axis], self.grid[axis])
+
+
+def period(n: int, convention: str) -> int:
+    """Number of distinct points in one period of an axis with n points."""
+    return n - 1 if convention == "vertices" else n
+
+
+def require_points(axis: int, n: int, modes: int, convention: str) -> None:
+    """Raises ValueError where an axis of n points cannot hold its Fourier modes."""
+    distinct = period(n, convention)
+    if distinct < modes:
+        raise ValueError(
+            f"axis {axis} has {n} points, too few for the {modes} Fourier modes kept there; "
+            f"use at least {modes + n - distinct} points, or build the model with fewer modes"
+        )

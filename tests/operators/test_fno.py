@@ -159,7 +159,7 @@ def test_converges_under_refinement():
 def test_wrong_arguments():
     with pytest.raises(ValueError, match="mlp_ratio leaves no hidden channel at width 4"):
         FNO(1, 1, (4, 4), 4, mlp_ratio=0.1)
-    with pytest.raises(ValueError, match="zero_boundary has 1 flags but the model has 2 axes"):
+    with pytest.raises(ValueError, match="zero_boundary has 1 entries but the model has 2 axes"):
         FNO(1, 1, (4, 4), 4, zero_boundary=[True])
     with pytest.raises(ValueError, match="axis 0 has 6 points, too few for the 8 Fourier modes"):
         FNO(1, 1, (8, 8), 4)(torch.ones(1, 1, 6, 16))

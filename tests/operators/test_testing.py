@@ -24,7 +24,9 @@ class Broken(Operator):
         if self.fault == "precision":
             y = y.float()
         if self.fault == "batch":
-            y = y - y.mean()
+            y = y - y.mean() / 2
+        if self.fault == "points":
+            y = y * y.shape[-1]
         if self.fault == "positions":
             y = y * points[0]
         return y * self.secret
@@ -44,6 +46,7 @@ class AcceptsAnyGrid(Broken):
         ("precision", "output is torch.float32"),
         ("secret", "rebuilt from its options|differs"),
         ("batch", "depends on the others"),
+        ("points", "not one operator at all resolutions"),
         ("positions", "not equivariant to shifts along axis 0"),
     ],
 )
