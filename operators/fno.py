@@ -34,18 +34,12 @@ class FourierBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         flat = x.flatten(1)
         spectral = self.spectral.without_bias(x).flatten(1)
-        first, second = self.mlp.first, self.mlp.second
+        bias, first, second = self.spectral.bias, self.mlp.first, self.mlp.second
+        assert bias is not None
         if fused_pointwise.available(x, len(x), first.out_features):
-            layers = (
-                self.skip.weight,
-                self.spectral.bias,
-                first.weight,
-                first.bias,
-                second.weight,
-                second.bias,
-            )
+            layers = self.skip.weight, bias, first.weight, first.bias, second.weight, second.bias
             return FusedBlock.apply(flat, spectral, not self.last, self.gate, *layers).view(x.shape)
-        y = spectral + self.spectral.bias[:, None] + self.skip(flat)
+        y = spectral + bias[:, None] + self.skip(flat)
         y = self.mlp(y if self.last else F.gelu(y)) + self.gate * flat
         return (y if self.last else F.gelu(y)).view(x.shape)
 

@@ -73,7 +73,7 @@ class FusedBlock(torch.autograd.Function):
 
 def _layers(parameters: Sequence[Tensor], gradients: Sequence[Tensor | None]) -> list[int]:
     """The dense layers as pointwise.cpp reads them."""
-    numbers = []
+    numbers: list[int] = []
     for k in range(0, len(parameters), 2):
         numbers += map(_address, (*parameters[k : k + 2], *gradients[k : k + 2]))
         numbers += reversed(parameters[k].shape)
