@@ -7,6 +7,7 @@ from operators.fno import FNO
 from operators.fourier_features import FourierFeatures, FourierMLP
 from operators.fourier_series import FourierSeries
 from operators.galerkin import GalerkinTransformer
+from operators.lsm import LSM
 from operators.mlp import MLP
 from operators.modified_mlp import ModifiedMLP
 from operators.neuralop import NeuralopOperator
@@ -22,6 +23,7 @@ from operators.transolver import Transolver
 __all__ = [
     "CONVENTIONS",
     "FNO",
+    "LSM",
     "MLP",
     "SIREN",
     "TFNO",
