@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from operators.attention import softmax_attention
 from operators.axes import per_axis
 from operators.lifted import LiftedOperator
 
@@ -69,9 +70,9 @@ class NeuralSpectralBlock(nn.Module):
         """The block on points of one patch in each sample, (patches, points, channels)."""
         q, k, v = (self._by_head(y) for y in (self.query(x), *self.key_value(x).chunk(2, -1)))
         latent = self.latent.expand(len(x), *self.latent.shape)
-        t = latent + F.scaled_dot_product_attention(latent, k, v)
+        t = latent + softmax_attention(latent, k, v)
         t = t + self.trigonometric_series(t)
-        return x + F.scaled_dot_product_attention(q, t, t).transpose(1, 2).flatten(2)
+        return x + softmax_attention(q, t, t).transpose(1, 2).flatten(2)
 
     def trigonometric_series(self, t: Tensor) -> Tensor:
         """Σᵢ sin(π i t / N) wᵢ + cos(π i t / N) w'ᵢ of tokens (patches, heads, tokens, features)."""

@@ -94,7 +94,9 @@ def test_number_of_parameters():
 
 def test_gradients():
     solver = block(patch=(2,))
-    assert torch.autograd.gradcheck(solver, torch.randn(1, 4, 4, dtype=torch.float64, requires_grad=True))
+    assert torch.autograd.gradcheck(
+        solver, torch.randn(1, 4, 4, dtype=torch.float64, requires_grad=True), check_forward_ad=True
+    )
 
 
 @pytest.mark.parametrize(
