@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from operators.attention import softmax_attention
 from operators.axes import integration_weights
 from operators.lifted import LiftedOperator, require_hidden
 from operators.operator import unit_points
@@ -44,7 +44,7 @@ class PhysicsAttention(nn.Module):
         )
         slices = self.slice_shares(keys)
         tokens = slice_means(slices, values, weights)
-        tokens = F.scaled_dot_product_attention(*self.tokens(tokens).chunk(3, -1))
+        tokens = softmax_attention(*self.tokens(tokens).chunk(3, -1))
         return self.out((slices @ tokens).transpose(1, 2).flatten(2))
 
     def slice_shares(self, keys: Tensor) -> Tensor:
