@@ -3,6 +3,7 @@
 from operators.coordinate_network import CoordinateNetwork
 from operators.coordinate_testing import check_coordinate_network
 from operators.deeponet import DeepONet, MultiONet
+from operators.ffno import FactorizedFNO
 from operators.fno import FNO
 from operators.fourier_features import FourierFeatures, FourierMLP
 from operators.fourier_series import FourierSeries
@@ -10,6 +11,7 @@ from operators.galerkin import GalerkinTransformer
 from operators.lsm import LSM
 from operators.mlp import MLP
 from operators.modified_mlp import ModifiedMLP
+from operators.multigrid import MultiGridPatching
 from operators.neuralop import NeuralopOperator
 from operators.operator import CONVENTIONS, Model, Operator, unit_points
 from operators.piratenet import PirateNet
@@ -19,6 +21,7 @@ from operators.spectral import SpectralConv
 from operators.testing import check_operator
 from operators.tfno import TFNO, FactorizedSpectralConv
 from operators.transolver import Transolver
+from operators.uno import UNO
 
 __all__ = [
     "CONVENTIONS",
@@ -27,8 +30,10 @@ __all__ = [
     "MLP",
     "SIREN",
     "TFNO",
+    "UNO",
     "CoordinateNetwork",
     "DeepONet",
+    "FactorizedFNO",
     "FactorizedSpectralConv",
     "FourierFeatures",
     "FourierMLP",
@@ -36,6 +41,7 @@ __all__ = [
     "GalerkinTransformer",
     "Model",
     "ModifiedMLP",
+    "MultiGridPatching",
     "MultiONet",
     "NeuralopOperator",
     "Operator",

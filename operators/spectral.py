@@ -119,8 +119,7 @@ class SpectralConv(nn.Module):
         return z
 
     def _period(self, axis: int, n: int) -> int:
-        """Number of distinct points in one period."""
-        return n - 1 if self.grid[axis] == "vertices" else n
+        return period(n, self.grid[axis])
 
     def _check_points(self, sizes: Sequence[int]) -> None:
         if len(sizes) != len(self.modes):
@@ -128,10 +127,19 @@ class SpectralConv(nn.Module):
                 f"the field has {len(sizes)} grid axes but modes are given for {len(self.modes)}"
             )
         for axis, n in enumerate(sizes):
-            m = self.modes[axis]
-            if self._period(axis, n) < m:
-                needed = m + n - self._period(axis, n)
-                raise ValueError(
-                    f"axis {axis} has {n} points, too few for the {m} Fourier modes kept there; "
-                    f"use at least {needed} points, or build the model with fewer modes"
-                )
+            require_points(axis, n, self.modes[axis], self.grid[axis])
+
+
+def period(n: int, convention: str) -> int:
+    """Number of distinct points in one period of an axis with n points."""
+    return n - 1 if convention == "vertices" else n
+
+
+def require_points(axis: int, n: int, modes: int, convention: str) -> None:
+    """Raises ValueError where an axis of n points cannot hold its Fourier modes."""
+    distinct = period(n, convention)
+    if distinct < modes:
+        raise ValueError(
+            f"axis {axis} has {n} points, too few for the {modes} Fourier modes kept there; "
+            f"use at least {modes + n - distinct} points, or build the model with fewer modes"
+        )
