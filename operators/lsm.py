@@ -103,6 +103,9 @@ class LSM(LiftedOperator):
         zeros at the upper ends, to multiples of patch × 2^(scales - 1), and cut to size again.
     tokens, heads, frequencies
         See `NeuralSpectralBlock`.
+    size
+        Points on each axis of the grid that the model is trained at: fields on others are then refused. A configuration has
+        it from its training data.
     others
         Keyword arguments of `LiftedOperator`.
 
@@ -124,6 +127,7 @@ class LSM(LiftedOperator):
         tokens: int = 4,
         heads: int = 8,
         frequencies: int = 12,
+        size: Sequence[int] | None = None,
         **others: Any,
     ) -> None:
         super().__init__(in_channels, out_channels, dims, width, **others)
@@ -139,6 +143,7 @@ class LSM(LiftedOperator):
         self.patch = per_axis(patch, dims, "patch")
         if min(self.patch) < 1:
             raise ValueError(f"patch is {patch}; a patch needs at least 1 point on each axis")
+        self.size = None if size is None else per_axis(size, dims, "size")
         self.scales = scales
         channels = [width * 2 ** min(i, scales - 2) for i in range(scales)]
         convolution, pooling, self._interpolation = _LAYERS[dims]

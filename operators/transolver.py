@@ -49,15 +49,17 @@ class PhysicsAttention(nn.Module):
 
     def slice_shares(self, keys: Tensor) -> Tensor:
         """How far each point belongs to each slice, (batch, heads, points, slices): positive, with a sum of 1 over the slices."""
-        return (self.assignment(keys) / self.log_temperature.exp()).softmax(-1)
+        # matrix and bias are cooled in place of the scores, which are many
+        rate = (-self.log_temperature).exp()
+        scores = keys @ (rate * self.assignment.weight.mT) + rate * self.assignment.bias
+        return scores.softmax(-1)
 
 
 def slice_means(slices: Tensor, values: Tensor, weights: Tensor) -> Tensor:
     """Means of the values over the slices, Σᵢ wᵢ sᵢₘ fᵢ / Σᵢ wᵢ sᵢₘ: (..., slices, features)."""
-    shares = slices * weights[:, None]
     # not below the smallest number whose reciprocal is finite: an empty slice has a token of zero
-    mass = shares.sum(-2).clamp_min(torch.finfo(shares.dtype).tiny)
-    return (shares.mT @ values) / mass[..., None]
+    mass = (weights @ slices).clamp_min(torch.finfo(slices.dtype).tiny)
+    return slices.mT @ (weights[:, None] * values) / mass[..., None]
 
 
 class TransolverLayer(nn.Module):

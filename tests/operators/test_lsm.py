@@ -28,8 +28,14 @@ def test_contract_of_options(options):
     check_operator(lambda: small(**options), sizes=[(16, 17)])
 
 
-def test_says_that_it_is_bound_to_its_resolution():
-    assert "number of points" in LSM.resolution_bound
+def test_refuses_another_resolution():
+    model = small(size=[8, 12])
+    assert model(torch.randn(1, 2, 8, 12)).shape == (1, 3, 8, 12)
+    with pytest.raises(
+        ValueError,
+        match=r"16 x 12 points but the model is for 8 x 12: its convolutions, .*; resample .* onto 8 x 12 points, or train",
+    ):
+        model(torch.randn(1, 2, 16, 12))
 
 
 @torch.no_grad()
@@ -107,6 +113,7 @@ def test_gradients():
         ({"heads": 3}, r"width \(4\) a multiple of heads"),
         ({"tokens": 0}, r"tokens \(0\)"),
         ({"patch": 0}, "patch is 0; a patch needs at least 1 point"),
+        ({"size": [8]}, "size has 1 entries but the model has 2 axes"),
         ({"patch": [2]}, "patch has 1 entries but the model has 2 axes"),
     ],
 )
