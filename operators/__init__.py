@@ -8,6 +8,7 @@ from operators.fno import FNO
 from operators.fourier_features import FourierFeatures, FourierMLP
 from operators.fourier_series import FourierSeries
 from operators.galerkin import GalerkinTransformer
+from operators.lsm import LSM
 from operators.mlp import MLP
 from operators.modified_mlp import ModifiedMLP
 from operators.multigrid import MultiGridPatching
@@ -25,6 +26,7 @@ from operators.uno import UNO
 __all__ = [
     "CONVENTIONS",
     "FNO",
+    "LSM",
     "MLP",
     "SIREN",
     "TFNO",

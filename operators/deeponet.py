@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from operators.axes import per_axis, vanish_on_walls
 from operators.dense import GlorotLinear, activation_named, require_size
 from operators.operator import Operator, unit_points
 from operators.resample import along_axes, linear_interpolation
@@ -32,6 +33,8 @@ class BranchTrunk(Operator):
         Size and number of the hidden layers, of branch and trunk alike.
     activation
         "tanh", "silu", "gelu" or "sin".
+    zero_boundary
+        See `vanish_on_walls`. One flag, or one for each axis.
     dims, domain, grid
         See `Operator`.
     """
@@ -46,16 +49,16 @@ class BranchTrunk(Operator):
         width: int = 128,
         depth: int = 4,
         activation: str = "gelu",
+        zero_boundary: bool | Sequence[bool] = False,
         domain: Sequence[tuple[float, float]] | None = None,
         grid: Sequence[str] | str = "half-open",
     ) -> None:
         super().__init__(in_channels, out_channels, dims=dims, domain=domain, grid=grid)
         require_size(width, depth)
-        self.sensors = (sensors,) * dims if isinstance(sensors, int) else tuple(sensors)
-        if len(self.sensors) != dims or min(self.sensors) < 2:
-            raise ValueError(
-                f"sensors is {sensors}; give a number of at least 2, or one for each of the {dims} axes"
-            )
+        self.zero_boundary = per_axis(zero_boundary, dims, "zero_boundary")
+        self.sensors = per_axis(sensors, dims, "sensors")
+        if min(self.sensors) < 2:
+            raise ValueError(f"sensors is {sensors}; each axis needs at least 2")
         self.activation = activation_named(activation)
         self.branch = _hidden_layers(in_channels * math.prod(self.sensors), width, depth)
         self.trunk = _hidden_layers(dims, width, depth)
@@ -88,7 +91,7 @@ class BranchTrunk(Operator):
         self._check_fields(x)
         if points.ndim != 2 or points.shape[1] != self.dims:
             raise ValueError(f"points have shape {tuple(points.shape)}; expected (n, {self.dims})")
-        lower, upper = torch.tensor(self.domain).to(points).T
+        lower, upper = torch.tensor(self.domain, dtype=points.dtype, device=points.device).T
         axes = [unit_points(n, c).to(x) for n, c in zip(x.shape[2:], self.grid, strict=True)]
         return self._values(x, axes, ((points - lower) / (upper - lower)).to(x))
 
@@ -103,7 +106,10 @@ class BranchTrunk(Operator):
     def _values(self, x: Tensor, axes: list[Tensor], unit: Tensor) -> Tensor:
         b = self.coefficients(self._activations(self.branch, self.at_sensors(x, axes).flatten(1)))
         t = self.functions(self._activations(self.trunk, 2 * unit - 1))
-        return torch.einsum("bck,cnk->bcn", b, t.expand(self.out_channels, -1, -1)) + self.bias[:, None]
+        y = torch.einsum("bck,cnk->bcn", b, t.expand(self.out_channels, -1, -1)) + self.bias[:, None]
+        for s, zero in zip(unit.T, self.zero_boundary, strict=True):
+            y = vanish_on_walls(y, [s], [zero])
+        return y
 
     def at_sensors(self, x: Tensor, points: list[Tensor]) -> Tensor:
         """The fields at the sensors, (batch, in_channels, *sensors), given the unit coordinates of their points."""

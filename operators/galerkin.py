@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from operators.attention import linear_attention
 from operators.axes import append_coordinates, integration_weights, per_axis, vanish_on_walls
 from operators.operator import Operator, unit_points
 from operators.pointwise import Pointwise, PointwiseMLP
@@ -16,14 +17,6 @@ from operators.resample import along_axes, hat_averages, linear_interpolation
 from operators.spectral import SpectralConv
 
 _GAIN = {"galerkin": 1e-2, "fourier": 1e-3}
-
-
-def linear_attention(q: Tensor, k: Tensor, v: Tensor, weights: Tensor) -> Tensor:
-    """Q Kᵀ W V, which is yᵢ = Σⱼ wⱼ (qᵢ·kⱼ) vⱼ, computed as Q (Kᵀ W V) at a cost linear in the number of points.
-
-    q, k, v: (..., points, features); weights: those of an integral over the domain, (points,).
-    """
-    return q @ (k.mT @ (weights[:, None] * v))
 
 
 class HeadNorm(nn.Module):

@@ -45,6 +45,8 @@ class MultiGridPatching(Operator):
         See `vanish_on_walls`: zero on the walls of the whole domain.
     dims, domain, grid
         See `Operator`.
+    size
+        Points on each axis of the grid trained at, for a model inside that has a ``resolution_bound``; others are then refused.
 
     Raises
     ------
@@ -71,6 +73,7 @@ class MultiGridPatching(Operator):
         zero_boundary: bool | Sequence[bool] = False,
         domain: Sequence[tuple[float, float]] | None = None,
         grid: Sequence[str] | str = "half-open",
+        size: Sequence[int] | None = None,
     ) -> None:
         super().__init__(in_channels, out_channels, dims=dims, domain=domain, grid=grid)
         if levels < 0 or padding < 0:
@@ -97,6 +100,8 @@ class MultiGridPatching(Operator):
             grid=list(self.grid),
         )
         self.resolution_bound = self.model.resolution_bound
+        if self.resolution_bound is not None and size is not None:
+            self.size = per_axis(size, dims, "size")
 
     def operate(self, x: Tensor, points: list[Tensor]) -> Tensor:
         fields = [self.split(x, level) for level in range(self.levels + 1)]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from operators.attention import softmax_attention
 from operators.axes import integration_weights
 from operators.lifted import LiftedOperator, require_hidden
 from operators.operator import unit_points
@@ -44,20 +44,22 @@ class PhysicsAttention(nn.Module):
         )
         slices = self.slice_shares(keys)
         tokens = slice_means(slices, values, weights)
-        tokens = F.scaled_dot_product_attention(*self.tokens(tokens).chunk(3, -1))
+        tokens = softmax_attention(*self.tokens(tokens).chunk(3, -1))
         return self.out((slices @ tokens).transpose(1, 2).flatten(2))
 
     def slice_shares(self, keys: Tensor) -> Tensor:
         """How far each point belongs to each slice, (batch, heads, points, slices): positive, with a sum of 1 over the slices."""
-        return (self.assignment(keys) / self.log_temperature.exp()).softmax(-1)
+        # matrix and bias are cooled in place of the scores, which are many
+        rate = (-self.log_temperature).exp()
+        scores = keys @ (rate * self.assignment.weight.mT) + rate * self.assignment.bias
+        return scores.softmax(-1)
 
 
 def slice_means(slices: Tensor, values: Tensor, weights: Tensor) -> Tensor:
     """Means of the values over the slices, Σᵢ wᵢ sᵢₘ fᵢ / Σᵢ wᵢ sᵢₘ: (..., slices, features)."""
-    shares = slices * weights[:, None]
     # not below the smallest number whose reciprocal is finite: an empty slice has a token of zero
-    mass = shares.sum(-2).clamp_min(torch.finfo(shares.dtype).tiny)
-    return (shares.mT @ values) / mass[..., None]
+    mass = (weights @ slices).clamp_min(torch.finfo(slices.dtype).tiny)
+    return slices.mT @ (weights[:, None] * values) / mass[..., None]
 
 
 class TransolverLayer(nn.Module):

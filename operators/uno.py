@@ -21,8 +21,8 @@ class UNO(LiftedOperator):
 
     Level 0 is the grid of the input; level l ≥ 1 has the fraction fₗ of its points and modes on each axis, and
     width / fₗ channels. On the way down xₗ₊₁ = A R bₗ, bₗ = block(xₗ), and on the way up yₗ = block(R B yₗ₊₁ + C bₗ), with
-    R the spectral resampling and A, B, C pointwise linear maps. All is in fractions of the domain, so the model
-    is one operator at all resolutions.
+    R the spectral resampling and A, B, C pointwise linear maps. Between levels pass the modes of the finer one alone:
+    were they all that the grids hold, a finer input would show the coarse levels what they were not trained on.
 
     Parameters
     ----------
@@ -67,12 +67,14 @@ class UNO(LiftedOperator):
             )
         widths = [round(width / f) for f in self.fractions]
 
+        kept = [[scaled(m, f) for m in modes] for f in self.fractions]
+        self.modes = kept[:-1]
+
         def block(level: int, last: bool = False) -> FourierBlock:
-            channels, kept = widths[level], [scaled(m, self.fractions[level]) for m in modes]
+            channels = widths[level]
+            spectral = SpectralConv(channels, channels, kept[level], grid=self.grid)
             hidden = require_hidden("mlp_ratio", round(mlp_ratio * channels), channels)
-            return FourierBlock(
-                SpectralConv(channels, channels, kept, grid=self.grid), channels, hidden, last=last
-            )
+            return FourierBlock(spectral, channels, hidden, last=last)
 
         levels = range(len(widths) - 1)
         self.down_blocks = nn.ModuleList(block(level) for level in levels)
@@ -84,14 +86,17 @@ class UNO(LiftedOperator):
 
     def mix(self, x: Tensor) -> Tensor:
         finest, passed = x.shape[2:], []
-        for block, down, fraction in zip(self.down_blocks, self.down, self.fractions[1:], strict=True):
+        for block, down, modes, fraction in zip(
+            self.down_blocks, self.down, self.modes, self.fractions[1:], strict=True
+        ):
             x = block(x)
             passed.append(x)
             # resampling and pointwise maps commute: each pair is in the order that touches fewer numbers
-            x = _pointwise(down, resample(x, self.coarse_sizes(finest, fraction), self.grid))
+            x = _pointwise(down, resample(x, self.coarse_sizes(finest, fraction), self.grid, modes))
         x = self.lowest(x)
-        for block, up, skip, y in reversed([*zip(self.up_blocks, self.up, self.skips, passed, strict=True)]):
-            x = block(resample(_pointwise(up, x), y.shape[2:], self.grid) + _pointwise(skip, y))
+        ascent = zip(self.up_blocks, self.up, self.skips, self.modes, passed, strict=True)
+        for block, up, skip, modes, y in reversed([*ascent]):
+            x = block(resample(_pointwise(up, x), y.shape[2:], self.grid, modes) + _pointwise(skip, y))
         return x
 
     def coarse_sizes(self, sizes: Sequence[int], fraction: float) -> list[int]:
@@ -107,25 +112,24 @@ def scaled(n: int, fraction: float) -> int:
     return math.ceil(n * fraction - 1e-9)  # 0.1 of 30 is 3, not 4
 
 
-def resample(x: Tensor, sizes: Sequence[int], grid: Sequence[str]) -> Tensor:
-    """The field (any, any, *grid) on other numbers of points of the same conventions, by its trigonometric interpolant.
+def resample(x: Tensor, sizes: Sequence[int], grid: Sequence[str], modes: Sequence[int]) -> Tensor:
+    """The field (any, any, *grid) on other numbers of points of the same conventions, by trigonometric interpolation.
 
-    Kept are the wavenumbers below half the number of points on both grids. Vertex axes are folded as in `SpectralConv`:
-    both ends take their mean.
+    Kept on each axis are the wavenumbers below half of ``modes``, as far as both grids hold them. Vertex axes are folded as in
+    `SpectralConv`: both ends take their mean.
     """
-    for dim, (m, convention) in enumerate(zip(sizes, grid, strict=True), start=2):
-        if x.shape[dim] != m:
-            x = _resample_axis(x, dim, m, convention)
+    for dim, (m, convention, limit) in enumerate(zip(sizes, grid, modes, strict=True), start=2):
+        x = _resample_axis(x, dim, m, convention, limit)
     return x
 
 
-def _resample_axis(x: Tensor, dim: int, m: int, convention: str) -> Tensor:
+def _resample_axis(x: Tensor, dim: int, m: int, convention: str, modes: int) -> Tensor:
     n = x.shape[dim]
     if convention == "vertices":
         ends = (x.narrow(dim, 0, 1) + x.narrow(dim, n - 1, 1)) / 2
         x = torch.cat([ends, x.narrow(dim, 1, n - 2)], dim)
     old, new = period(n, convention), period(m, convention)
-    kept = (min(old, new) + 1) // 2
+    kept = (min(old, new, modes) + 1) // 2
     z = torch.fft.rfft(x, dim=dim, norm="forward").narrow(dim, 0, kept)
     if convention == "centres":  # the first point is half a cell from the wall, on both grids
         k = torch.arange(kept, dtype=torch.float64, device=x.device)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -29,6 +31,21 @@ def double_precision() -> Iterator[None]:
         yield
     finally:
         dde.config.set_default_float("float32")
+
+
+def burgers_shock_data() -> dde.data.TimePDE:
+    """DeepXDE's own set-up of the Burgers shock."""
+    domain = dde.geometry.GeometryXTime(dde.geometry.Interval(-1, 1), dde.geometry.TimeDomain(0, 1))
+
+    def residual(z: Tensor, u: Tensor) -> Tensor:
+        u_x, u_t = (dde.grad.jacobian(u, z, i=0, j=j) for j in (0, 1))
+        return u_t + u * u_x - 0.01 / math.pi * dde.grad.hessian(u, z, i=0, j=0)
+
+    conditions = [
+        dde.icbc.DirichletBC(domain, lambda _: 0, lambda _, on: on),
+        dde.icbc.IC(domain, lambda z: -np.sin(np.pi * z[:, 0:1]), lambda _, on: on),
+    ]
+    return dde.data.TimePDE(domain, residual, conditions, num_domain=2540, num_boundary=80, num_initial=160)
 
 
 class DeepXDEDerivatives:

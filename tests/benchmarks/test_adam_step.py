@@ -24,6 +24,7 @@ from sciml.train import RunFolder, Trainer
 
 os.environ.setdefault("DDE_BACKEND", "pytorch")
 dde = pytest.importorskip("deepxde", reason="pip install -e .[bench]")
+deepxde_peer = pytest.importorskip("deepxde_peer")
 
 pytestmark = [pytest.mark.bench]
 ROUNDS, STEPS = 12, 10
@@ -31,19 +32,8 @@ ROUNDS, STEPS = 12, 10
 
 def burgers():
     """DeepXDE's own set-up of the Burgers shock."""
-    domain = dde.geometry.GeometryXTime(dde.geometry.Interval(-1, 1), dde.geometry.TimeDomain(0, 1))
-
-    def residual(z, u):
-        u_x, u_t = (dde.grad.jacobian(u, z, i=0, j=j) for j in (0, 1))
-        return u_t + u * u_x - 0.01 / np.pi * dde.grad.hessian(u, z, i=0, j=0)
-
-    conditions = [
-        dde.icbc.DirichletBC(domain, lambda _: 0, lambda _, on: on),
-        dde.icbc.IC(domain, lambda z: -np.sin(np.pi * z[:, 0:1]), lambda _, on: on),
-    ]
-    data = dde.data.TimePDE(domain, residual, conditions, num_domain=2540, num_boundary=80, num_initial=160)
     points = {"interior": 2540, "conditions": {"boundary": 80, "initial": 160}}
-    return pdes.benchmarks.burgers_shock(), points, data, (20, 3)
+    return pdes.benchmarks.burgers_shock(), points, deepxde_peer.burgers_shock_data(), (20, 3)
 
 
 def kovasznay():

@@ -85,17 +85,7 @@ def test_burgers_shock_deepxde(monkeypatch, request):
     dde.config.set_default_float("float64")
     request.addfinalizer(lambda: dde.config.set_default_float("float32"))
     dde.config.set_random_seed(0)
-    domain = dde.geometry.GeometryXTime(dde.geometry.Interval(-1, 1), dde.geometry.TimeDomain(0, 1))
-
-    def residual(z, u):
-        u_x, u_t = (dde.grad.jacobian(u, z, i=0, j=j) for j in (0, 1))
-        return u_t + u * u_x - 0.01 / np.pi * dde.grad.hessian(u, z, i=0, j=0)
-
-    conditions = [
-        dde.icbc.DirichletBC(domain, lambda _: 0, lambda _, on: on),
-        dde.icbc.IC(domain, lambda z: -np.sin(np.pi * z[:, 0:1]), lambda _, on: on),
-    ]
-    data = dde.data.TimePDE(domain, residual, conditions, num_domain=2540, num_boundary=80, num_initial=160)
+    data = pytest.importorskip("deepxde_peer").burgers_shock_data()
     model = dde.Model(data, dde.nn.FNN([2] + [20] * 3 + [1], "tanh", "Glorot normal"))
     problem = burgers_shock()
     z = torch.stack([x.reshape(-1) for x in problem.test_grid.mesh()], 1)

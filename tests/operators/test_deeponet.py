@@ -43,10 +43,20 @@ def test_sensors_lie_in_order_and_read_any_grid(kind):
 @pytest.mark.parametrize("kind", [DeepONet, MultiONet])
 def test_query_agrees_with_the_grid(kind, grid):
     model = make(kind, dims=2, grid=grid, domain=[(0, 2), (-1, 1)])
+    model.zero_boundary = (False, True)
     x = torch.randn(2, 2, 6, 7, dtype=torch.float64)
     axes = [lo + (hi - lo) * unit_points(n, grid) for n, (lo, hi) in zip((6, 7), model.domain, strict=True)]
     values = model.query(x, torch.cartesian_prod(*axes))
     torch.testing.assert_close(values.unflatten(2, (6, 7)), model(x))
+
+
+@pytest.mark.parametrize("kind", [DeepONet, MultiONet])
+def test_zero_boundary(kind):
+    model, free = make(kind, dims=2, zero_boundary=[True, False]), make(kind, dims=2)
+    free.load_state_dict(model.state_dict())
+    x = torch.randn(2, 2, 6, 7, dtype=torch.float64)
+    s = unit_points(6, "half-open")[:, None]
+    torch.testing.assert_close(model(x), 4 * s * (1 - s) * free(x))
 
 
 def layers(net, z, activation):
@@ -111,9 +121,9 @@ def test_gradients(kind):
         (
             DeepONet,
             {"sensors": 1},
-            "sensors is 1; give a number of at least 2, or one for each of the 2 axes",
+            "sensors is 1; each axis needs at least 2",
         ),
-        (DeepONet, {"sensors": [4]}, r"sensors is \[4\]"),
+        (DeepONet, {"sensors": [4]}, "sensors has 1 entries but the model has 2 axes"),
         (DeepONet, {"basis": 0}, "basis is 0"),
         (DeepONet, {"depth": 0}, r"depth \(0\) must be at least 1"),
         (DeepONet, {"activation": "relu"}, "unknown activation 'relu'"),

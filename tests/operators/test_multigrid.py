@@ -174,9 +174,16 @@ def test_the_operator_inside_has_the_domain_of_a_patch():
 
 
 def test_bound_to_a_resolution_where_the_operator_inside_is():
-    model = MultiGridPatching(1, 1, "Bound", {}, dims=1)
+    model = MultiGridPatching(1, 1, "Bound", {}, dims=1, size=[16])
     assert model.resolution_bound == Bound.resolution_bound
-    assert patching(1, dims=1).resolution_bound is None
+    model(torch.ones(1, 1, 16))
+    with pytest.raises(
+        ValueError, match="input has 24 points but the model is for 16: it is made for the test"
+    ):
+        model(torch.ones(1, 1, 24))
+    free = patching(1, dims=1, size=[16])
+    assert free.resolution_bound is None
+    free(torch.ones(1, 1, 24))
 
 
 def test_gradients():

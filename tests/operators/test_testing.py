@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from operators import FNO, Operator, check_operator
+from operators import FNO, LSM, Operator, check_operator
 
 
 class Broken(Operator):
@@ -73,3 +73,14 @@ def test_a_resolution_bound_model_runs_at_its_own_size_only():
             return super().operate(x, points)
 
     check_operator(lambda: Bound(1, 1, (4,), 4), sizes=[(8,), (16,)])
+
+
+@pytest.mark.parametrize("dims", [1, 2])
+def test_a_model_that_hides_its_resolution_is_found(dims):
+    class Hidden(LSM):
+        resolution_bound = None
+
+    with pytest.raises(AssertionError, match="not one operator at all resolutions"):
+        check_operator(
+            lambda: Hidden(1, 1, dims=dims, width=8, heads=2, scales=2, patch=2), sizes=[(8,) * dims]
+        )

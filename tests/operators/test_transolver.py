@@ -105,7 +105,9 @@ def test_number_of_parameters():
 def test_gradients():
     torch.manual_seed(0)
     model = small(layers=1, width=4).double()
-    assert torch.autograd.gradcheck(model, torch.randn(1, 2, 5, dtype=torch.float64, requires_grad=True))
+    assert torch.autograd.gradcheck(
+        model, torch.randn(1, 2, 5, dtype=torch.float64, requires_grad=True), check_forward_ad=True
+    )
 
 
 def test_wrong_arguments():

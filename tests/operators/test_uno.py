@@ -48,7 +48,7 @@ def test_resampling_is_exact_for_the_waves_that_both_grids_hold(n, m, convention
     distinct = min(n, m) - (convention == "vertices")
     degree = (distinct - 1) // 2
     old, new = unit_points(n, convention), unit_points(m, convention)
-    actual = resample(polynomial(old, degree)[None, None], [m], [convention])[0, 0]
+    actual = resample(polynomial(old, degree)[None, None], [m], [convention], [40])[0, 0]
     torch.testing.assert_close(actual, polynomial(new, degree), rtol=1e-10, atol=1e-10)
 
 
@@ -56,9 +56,16 @@ def test_resampling_drops_the_waves_that_the_coarser_grid_lacks():
     s = unit_points(20, "half-open")
     wave = 1 + torch.cos(2 * math.pi * 5 * s)  # 10 points see it as ±1, 8 points as a wave of wavenumber 3
     for m in (10, 8):
-        torch.testing.assert_close(
-            resample(wave[None, None], [m], ["half-open"]), torch.ones(1, 1, m).double()
-        )
+        actual = resample(wave[None, None], [m], ["half-open"], [40])
+        torch.testing.assert_close(actual, torch.ones(1, 1, m).double())
+
+
+@pytest.mark.parametrize("m", [20, 12])
+def test_resampling_passes_no_more_than_the_modes(m):
+    s, t = unit_points(20, "half-open"), unit_points(m, "half-open")
+    field = 1 + torch.cos(2 * math.pi * 2 * s) + torch.cos(2 * math.pi * 3 * s)
+    actual = resample(field[None, None], [m], ["half-open"], [6])[0, 0]
+    torch.testing.assert_close(actual, 1 + torch.cos(2 * math.pi * 2 * t))
 
 
 def test_resampling_takes_each_axis_by_itself():
@@ -69,7 +76,7 @@ def test_resampling_takes_each_axis_by_itself():
         x, y, z = (polynomial(s, degree) for s, degree in zip(points, (3, 2, 3), strict=True))
         return (x[:, None, None] * y[:, None] * z).expand(2, 3, -1, -1, -1)
 
-    actual = resample(field(axes), [13, 5, 8], ["vertices", "half-open", "centres"])
+    actual = resample(field(axes), [13, 5, 8], ["vertices", "half-open", "centres"], [9, 9, 9])
     torch.testing.assert_close(actual, field(finer))
 
 
@@ -90,7 +97,7 @@ def test_converges_under_refinement(convention):
             model(torch.sin(2 * math.pi * unit_points(size, convention))[None, None]).detach()
             for size in (coarse, fine)
         )
-        return float((y - resample(expected, [coarse], [convention])).norm() / expected.norm())
+        return float((y - resample(expected, [coarse], [convention], [coarse])).norm() / expected.norm())
 
     assert error(32) < 1e-2
     assert error(128) < 1e-7
