@@ -20,8 +20,8 @@ _WIDEST = 128
 
 def available(x: Tensor, *channels: int) -> bool:
     """Whether the kernel takes this field and maps between so many channels."""
-    plain = type(x) in (Tensor, torch.nn.Parameter) and x.device.type == "cpu" and x.dtype == torch.float32
-    return plain and max(channels) <= _WIDEST and _library() is not None
+    suits = native.readable(x) and x.dtype == torch.float32 and max(channels) <= _WIDEST
+    return suits and _library() is not None
 
 
 class FusedMLP(torch.autograd.Function):

@@ -37,9 +37,7 @@ class Axes(NamedTuple):
 
 def available(x: Tensor) -> bool:
     """Whether the kernel takes this tensor."""
-    return (
-        type(x) in (Tensor, torch.nn.Parameter) and x.device.type == "cpu" and _library(x.dtype) is not None
-    )
+    return native.readable(x) and _library(x.dtype) is not None
 
 
 class Rule(NamedTuple):
@@ -156,7 +154,5 @@ def _tables(axes: Axes, rule: Rule, dtype: torch.dtype) -> list[tuple[Tensor, Te
 
 @cache
 def _library(dtype: torch.dtype) -> ctypes.CDLL | None:
-    if dtype not in native.C_TYPES:
-        return None
     code = files("operators").joinpath("truncated_dft.cpp").read_text(encoding="utf-8")
     return native.load(f"using T = {native.C_TYPES[dtype]};\n{code}")

@@ -130,12 +130,7 @@ def _sizes(
     rows: Tensor, steps: Sequence[Activation | None], parameters: Sequence[Tensor | None]
 ) -> tuple[int, ...] | None:
     """Features before the first step and after each; None where tensors are not what the kernel reads."""
-    if (
-        type(rows) is not Tensor
-        or rows.device.type != "cpu"
-        or rows.dtype not in native.C_TYPES
-        or rows.dim() != 2
-    ):
+    if not native.readable(rows) or rows.dim() != 2:
         return None
     if any(p is not None and (p.dtype, p.device) != (rows.dtype, rows.device) for p in parameters):
         return None
