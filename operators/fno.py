@@ -9,7 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from operators.operator import Operator
+from operators import fused_pointwise
+from operators.fused_pointwise import FusedBlock
+from operators.lifted import LiftedOperator, number_of_axes, require_hidden
 from operators.pointwise import Pointwise, PointwiseMLP
 from operators.spectral import SpectralConv
 
@@ -21,18 +23,9 @@ class FourierBlock(nn.Module):
     K is a spectral convolution, W a pointwise linear map, MLP two pointwise layers and g one gate for each channel.
     """
 
-    def __init__(
-        self,
-        width: int,
-        modes: Sequence[int],
-        hidden: int,
-        *,
-        grid: Sequence[str] | str,
-        odd_axis_shift: bool,
-        last: bool,
-    ) -> None:
+    def __init__(self, spectral: SpectralConv, width: int, hidden: int, *, last: bool) -> None:
         super().__init__()
-        self.spectral = SpectralConv(width, width, modes, grid=grid, odd_axis_shift=odd_axis_shift)
+        self.spectral = spectral
         self.skip = Pointwise(width, width, bias=False)
         self.mlp = PointwiseMLP(width, hidden, width)
         self.gate = nn.Parameter(torch.ones(width, 1))
@@ -40,12 +33,18 @@ class FourierBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         flat = x.flatten(1)
-        y = self.spectral.channels_leading(x).flatten(1) + self.skip(flat)
+        spectral = self.spectral.without_bias(x).flatten(1)
+        bias, first, second = self.spectral.bias, self.mlp.first, self.mlp.second
+        assert bias is not None
+        if fused_pointwise.available(x, len(x), first.out_features):
+            layers = self.skip.weight, bias, first.weight, first.bias, second.weight, second.bias
+            return FusedBlock.apply(flat, spectral, not self.last, self.gate, *layers).view(x.shape)
+        y = spectral + bias[:, None] + self.skip(flat)
         y = self.mlp(y if self.last else F.gelu(y)) + self.gate * flat
         return (y if self.last else F.gelu(y)).view(x.shape)
 
 
-class FNO(Operator):
+class FNO(LiftedOperator):
     """Fourier neural operator: lift each point's channels, mix in Fourier space and pointwise, project back.
 
     The block is that of neuraloperator 2.0 (`FourierBlock`), without padding or normalisation, so the model is
@@ -61,18 +60,12 @@ class FNO(Operator):
         Number of channels inside.
     layers
         Number of blocks.
-    lifting_ratio, projection_ratio, mlp_ratio
-        Hidden channels of the lifting, the projection and each block's MLP, relative to ``width``.
-    coordinates
-        Append the unit coordinates of the points as input channels. Without them the operator commutes with
-        translations on a periodic domain.
-    zero_boundary
-        Multiply the output by Π 4 sᵢ(1 - sᵢ), s the unit coordinates, which vanishes on the walls of the domain:
-        homogeneous Dirichlet values then hold exactly at every resolution. One flag, or one for each axis.
+    mlp_ratio
+        Hidden channels of each block's MLP, relative to ``width``.
     odd_axis_shift
         See `SpectralConv`; `from_neuralop` sets it.
-    domain, grid
-        See `Operator`.
+    others
+        Keyword arguments of `LiftedOperator`.
 
     Source: Li et al., "Fourier neural operator for parametric partial differential equations", ICLR 2021.
     """
@@ -85,65 +78,19 @@ class FNO(Operator):
         width: int,
         *,
         layers: int = 4,
-        lifting_ratio: float = 2,
-        projection_ratio: float = 2,
         mlp_ratio: float = 0.5,
-        coordinates: bool = True,
-        zero_boundary: bool | Sequence[bool] = False,
         odd_axis_shift: bool = False,
-        domain: Sequence[tuple[float, float]] | None = None,
-        grid: Sequence[str] | str = "half-open",
+        **others: Any,
     ) -> None:
-        if isinstance(modes, int):
-            raise ValueError(
-                f"modes is {modes}; give one number for each axis, such as [{modes}] in one dimension"
-            )
-        dims = len(modes)
-        super().__init__(in_channels, out_channels, dims=dims, domain=domain, grid=grid)
-        self.coordinates = coordinates
-        self.zero_boundary = (
-            (zero_boundary,) * dims if isinstance(zero_boundary, bool) else tuple(zero_boundary)
-        )
-        if len(self.zero_boundary) != dims:
-            raise ValueError(
-                f"zero_boundary has {len(self.zero_boundary)} flags but the model has {dims} axes"
-            )
-        hidden = {
-            "lifting_ratio": int(lifting_ratio * width),
-            "projection_ratio": int(projection_ratio * width),
-            "mlp_ratio": round(mlp_ratio * width),
-        }
-        for name, channels in hidden.items():
-            if channels < 1:
-                raise ValueError(f"{name} leaves no hidden channel at width {width}; raise one of the two")
-        features = in_channels + (dims if coordinates else 0)
-        self.lifting = PointwiseMLP(features, hidden["lifting_ratio"], width)
-        self.blocks = nn.ModuleList(
-            FourierBlock(
-                width,
-                modes,
-                hidden["mlp_ratio"],
-                grid=self.grid,
-                odd_axis_shift=odd_axis_shift,
-                last=i == layers - 1,
-            )
-            for i in range(layers)
-        )
-        self.projection = PointwiseMLP(width, hidden["projection_ratio"], out_channels)
+        super().__init__(in_channels, out_channels, number_of_axes(modes), width, **others)
+        hidden = require_hidden("mlp_ratio", round(mlp_ratio * width), width)
+        self.blocks = nn.Sequential()
+        for layer in range(layers):
+            spectral = SpectralConv(width, width, modes, grid=self.grid, odd_axis_shift=odd_axis_shift)
+            self.blocks.append(FourierBlock(spectral, width, hidden, last=layer == layers - 1))
 
-    def operate(self, x: Tensor, points: list[Tensor]) -> Tensor:
-        batch, _, *sizes = x.shape
-        if self.coordinates:
-            mesh = torch.stack(torch.meshgrid(*points, indexing="ij"))
-            x = torch.cat([x, mesh.expand(batch, *mesh.shape)], 1)
-        x = self.lifting(x.transpose(0, 1).flatten(1)).view(-1, batch, *sizes)
-        for block in self.blocks:
-            x = block(x)
-        y = self.projection(x.flatten(1)).view(-1, batch, *sizes).transpose(0, 1)
-        for axis, (s, zero) in enumerate(zip(points, self.zero_boundary, strict=True)):
-            if zero:
-                y = y * (4 * s * (1 - s)).view(-1, *[1] * (self.dims - 1 - axis))
-        return y.contiguous()
+    def mix(self, x: Tensor) -> Tensor:
+        return self.blocks(x)
 
     @classmethod
     def from_neuralop(cls, model: Any, *, mend_odd_axes: bool = False) -> FNO:

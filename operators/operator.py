@@ -105,6 +105,9 @@ class Operator(Model):
     resolution_bound: str | None = None
     """Why the model only works at the resolution it was trained on; None if any resolution will do."""
 
+    size: tuple[int, ...] | None = None
+    """Points on each axis of the grid that a model with a ``resolution_bound`` is for; it refuses others. None: unknown."""
+
     def __init__(
         self,
         in_channels: int,
@@ -178,6 +181,11 @@ class Operator(Model):
         for axis, n in enumerate(x.shape[2:]):
             if n < 2:
                 raise ValueError(f"axis {axis} of the input has {n} point(s); a grid axis needs at least 2")
+        if self.size is not None and x.shape[2:] != self.size:
+            raise ValueError(
+                f"input has {_times(x.shape[2:])} points but the model is for {_times(self.size)}: {self.resolution_bound}; "
+                f"resample the field onto {_times(self.size)} points, or train a model at {_times(x.shape[2:])}"
+            )
         dtype = next((p.dtype for p in self.parameters() if p.is_floating_point()), x.dtype)
         if x.dtype != dtype:
             raise ValueError(
@@ -212,3 +220,7 @@ class Operator(Model):
                 f"coords of axis {axis} ({n} points from {float(given[0]):g} to {float(given[-1]):g}) are no uniform grid "
                 f"on the model's domain [{lower:g}, {upper:g}]; resample the fields onto its {wanted!r} points"
             )
+
+
+def _times(sizes: Sequence[int]) -> str:
+    return " x ".join(map(str, sizes))

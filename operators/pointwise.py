@@ -6,6 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from operators import fused_pointwise
+from operators.fused_pointwise import FusedMLP
+
 
 class Pointwise(nn.Linear):
     """W x + b on a field whose channels lead: (in_features, points) -> (out_features, points).
@@ -27,4 +30,7 @@ class PointwiseMLP(nn.Module):
         self.second = Pointwise(hidden, out_features)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.second(F.gelu(self.first(x)))
+        first, second = self.first, self.second
+        if fused_pointwise.available(x, first.in_features, first.out_features, second.out_features):
+            return FusedMLP.apply(x, first.weight, first.bias, second.weight, second.bias)
+        return second(F.gelu(first(x)))

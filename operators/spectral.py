@@ -12,6 +12,13 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from operators import truncated_dft
+from operators.truncated_dft import Axes
+
+_FEW_MODES = 64
+"""Modes an axis up to which products with tables take less time than FFTs on a CPU, measured; fewer for powers of two
+than for other sizes, where FFTs are slow."""
+
 
 class SpectralConv(nn.Module):
     """Spectral convolution in any number of dimensions, (batch, in_channels, *grid) -> (batch, out_channels, *grid).
@@ -63,9 +70,12 @@ class SpectralConv(nn.Module):
         self.kept = (*self.modes[:-1], self.modes[-1] // 2 + 1)
         # each kept mode then has the gain of a Glorot-initialised linear layer, whatever the resolution
         std = (2 / (in_channels + out_channels)) ** 0.5
-        shape = (*self.kept, in_channels, out_channels, 2)
-        self.weight = nn.Parameter(torch.randn(shape) * (std / 2**0.5))
+        self.make_weight((*self.kept, in_channels, out_channels), std)
         self.bias = nn.Parameter(torch.randn(out_channels) * std) if bias else None
+
+    def make_weight(self, shape: Sequence[int], std: float) -> None:
+        """Provide ``weight``, complex numbers of the given ``shape`` and standard deviation as pairs of real ones."""
+        self.weight = nn.Parameter(torch.randn(*shape, 2) * (std / 2**0.5))
 
     def forward(self, x: Tensor) -> Tensor:
         """Raises ValueError where an axis has fewer points than the modes it must hold."""
@@ -73,13 +83,26 @@ class SpectralConv(nn.Module):
 
     def channels_leading(self, x: Tensor) -> Tensor:
         """The same for a field of shape (in_channels, batch, *grid), which suits the pointwise maps beside it."""
+        y = self.without_bias(x)
+        return y if self.bias is None else y + self.bias.view(-1, *[1] * (y.dim() - 1))
+
+    def without_bias(self, x: Tensor) -> Tensor:
+        """`channels_leading` less the bias."""
         sizes = x.shape[2:]
         self._check_points(sizes)
-        z = self.transform(x.to(self.weight.dtype)).flatten(2).permute(2, 1, 0).contiguous()
+        weight = self.weight  # which factors may have to be multiplied for
+        x = x.to(weight.dtype)
+        axes = Axes(tuple(sizes), tuple(map(period, sizes, self.grid)), self.modes)
+        by_products = self._suits_products(axes) and truncated_dft.available(x)
+        if by_products:
+            z = truncated_dft.transform(x, axes)
+        else:
+            z = self.transform(x).flatten(2).permute(2, 1, 0).contiguous()
         # one batched complex product over the modes: faster on a contiguous operand than einsum, measured
-        z = torch.bmm(z, torch.view_as_complex(self.weight).flatten(0, len(sizes) - 1))
-        y = self.inverse(z.permute(2, 1, 0).unflatten(2, self.kept), sizes)
-        return y if self.bias is None else y + self.bias.view(-1, *[1] * (len(sizes) + 1))
+        z = torch.bmm(z, torch.view_as_complex(weight).flatten(0, len(sizes) - 1))
+        if by_products:
+            return truncated_dft.inverse(z, axes)
+        return self.inverse(z.permute(2, 1, 0).unflatten(2, self.kept), sizes)
 
     def transform(self, x: Tensor) -> Tensor:
         """Fourier coefficients of the kept modes, (any, any, *grid) -> (any, any, *kept)."""
@@ -116,8 +139,11 @@ class SpectralConv(nn.Module):
         return z
 
     def _period(self, axis: int, n: int) -> int:
-        """Number of distinct points in one period."""
-        return n - 1 if self.grid[axis] == "vertices" else n
+        return period(n, self.grid[axis])
+
+    def _suits_products(self, axes: Axes) -> bool:
+        shifted = self.odd_axis_shift and any(period % 2 for period in axes.periods[:-1])
+        return max(self.modes) <= _FEW_MODES and not shifted
 
     def _check_points(self, sizes: Sequence[int]) -> None:
         if len(sizes) != len(self.modes):
@@ -125,10 +151,19 @@ class SpectralConv(nn.Module):
                 f"the field has {len(sizes)} grid axes but modes are given for {len(self.modes)}"
             )
         for axis, n in enumerate(sizes):
-            m = self.modes[axis]
-            if self._period(axis, n) < m:
-                needed = m + n - self._period(axis, n)
-                raise ValueError(
-                    f"axis {axis} has {n} points, too few for the {m} Fourier modes kept there; "
-                    f"use at least {needed} points, or build the model with fewer modes"
-                )
+            require_points(axis, n, self.modes[axis], self.grid[axis])
+
+
+def period(n: int, convention: str) -> int:
+    """Number of distinct points in one period of an axis with n points."""
+    return n - 1 if convention == "vertices" else n
+
+
+def require_points(axis: int, n: int, modes: int, convention: str) -> None:
+    """Raises ValueError where an axis of n points cannot hold its Fourier modes."""
+    distinct = period(n, convention)
+    if distinct < modes:
+        raise ValueError(
+            f"axis {axis} has {n} points, too few for the {modes} Fourier modes kept there; "
+            f"use at least {modes + n - distinct} points, or build the model with fewer modes"
+        )

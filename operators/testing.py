@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import math
 from collections.abc import Callable, Sequence
 
 import torch
@@ -24,13 +26,13 @@ def check_operator(
     """Assert that the operators ``make()`` returns keep the contract of `Operator`.
 
     Checked: shapes at every size, gradients to every parameter, agreement of float32 and float64, rebuilding from
-    options and weights, independence of the samples in a batch, the treatment of coordinates, and,
-    where asked for, translation equivariance.
+    options and saved weights, independence of the samples in a batch, the treatment of coordinates, the same operator at
+    finer resolutions unless the model has a ``resolution_bound``, and, where asked for, translation equivariance.
 
     Parameters
     ----------
     make
-        Builds a model, with new random weights at each call.
+        Builds a model; called once, with torch's generator at a fixed seed.
     sizes
         Grid shapes to run at. The first one is the training resolution, and the only one used for a model with
         a ``resolution_bound``.
@@ -46,7 +48,9 @@ def check_operator(
     AssertionError
         Names the part of the contract that is broken.
     """
-    model = make().eval()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = make().eval()
     for size in sizes[: 1 if model.resolution_bound else None]:
         check_shape(model, batch, size)
     x = _fields(model, batch, sizes[0])
@@ -55,6 +59,8 @@ def check_operator(
     check_rebuild(model, x)
     check_batch_independence(model, x)
     check_coordinates(model, x)
+    if model.resolution_bound is None:
+        check_refinement(model, sizes[0])
     if equivariant:
         check_translation(model, x)
 
@@ -92,12 +98,15 @@ def check_dtypes(model: Model, x: Tensor, dtypes: Sequence[torch.dtype]) -> None
 
 
 def check_rebuild(model: Model, x: Tensor) -> None:
-    """Options that went through JSON, and tensors alone as weights, give the same model again."""
+    """Options that went through JSON, and weights through a file of nothing but tensors, give the same model again."""
     weights = model.state_dict()
     for name, value in weights.items():
         assert isinstance(value, Tensor), f"state_dict entry {name} is a {type(value).__name__}, not a tensor"
+    file = io.BytesIO()
+    torch.save(weights, file)
+    file.seek(0)
     copy = type(model)(**json.loads(json.dumps(model.options))).eval()
-    copy.load_state_dict(weights)
+    copy.load_state_dict(torch.load(file, weights_only=True))
     assert torch.equal(copy(x), model(x)), "the model rebuilt from its options and weights differs"
 
 
@@ -127,6 +136,32 @@ def check_coordinates(model: Operator, x: Tensor) -> None:
             except ValueError:
                 continue
             raise AssertionError(f"axis {axis}: {other} points are accepted by a model for {convention} ones")
+
+
+def check_refinement(model: Operator, size: Sequence[int], tolerance: float = 0.1) -> None:
+    """The operator is the same at all resolutions: for a smooth input, refining ``size`` once or twice hardly differs."""
+    once, twice = (refined_output(model, size, refinements) for refinements in (1, 2))
+    message = "not one operator at all resolutions, and resolution_bound does not say so: the output for a smooth input depends on the grid"
+    assert_close(once, twice, tolerance, message)
+
+
+def refined_output(model: Operator, size: Sequence[int], refinements: int) -> Tensor:
+    """Output for a smooth periodic input on the grid of ``size`` refined so many times, at the points of that of ``size``.
+
+    A refinement halves the spacing, or divides it by three for centres, so that the coarser grid's points remain.
+    """
+    axes, shared = [], []
+    for n, convention in zip(size, model.grid, strict=True):
+        factor = (3 if convention == "centres" else 2) ** refinements
+        points = (n - 1) * factor + 1 if convention == "vertices" else n * factor
+        axes.append(2 * math.pi * unit_points(points, convention))
+        shared.append(slice(factor // 2 if convention == "centres" else 0, None, factor))
+    mesh = torch.stack(torch.meshgrid(*axes, indexing="ij"))
+    phases = torch.arange(model.in_channels, dtype=mesh.dtype).view(-1, 1, *[1] * len(axes))
+    x = torch.cos(mesh - phases).sum(1) + torch.sin(mesh + phases).prod(1)
+    dtype = next(p.dtype for p in model.parameters() if p.is_floating_point())
+    with torch.no_grad():
+        return model(x[None].to(dtype))[(..., *shared)]
 
 
 def check_translation(model: Operator, x: Tensor) -> None:

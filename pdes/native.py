@@ -11,9 +11,11 @@ import shutil
 import subprocess
 import tempfile
 from functools import cache
+from importlib.resources import files
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 _LOG = logging.getLogger(__name__)
 _FLAGS = ("-O3", "-march=native", "-fopenmp-simd", "-std=c++17", "-shared", "-fPIC")
@@ -50,6 +52,18 @@ def load(source: str) -> ctypes.CDLL | None:
         detail = error.stderr.strip() if isinstance(error, subprocess.CalledProcessError) else error
         _LOG.warning("a C++ kernel cannot be used, torch takes its place, slower: %s", detail)
         return None
+
+
+def readable(tensor: Tensor) -> bool:
+    """Whether kernels can read this tensor: numbers on the CPU, and none that torch.func has put in their place."""
+    plain = type(tensor) in (Tensor, torch.nn.Parameter) and tensor.device.type == "cpu"
+    return plain and tensor.dtype in C_TYPES and not torch._C._are_functorch_transforms_active()
+
+
+def load_points_kernel(code: str, dtype: torch.dtype) -> ctypes.CDLL | None:
+    """The library of C++ code that builds on `points.h`, for numbers of ``dtype``; None as by `load`."""
+    shared = files("pdes").joinpath("points.h").read_text(encoding="utf-8")
+    return load(f"using T = {C_TYPES[dtype]};\n{shared}\n{code}")
 
 
 @cache

@@ -153,6 +153,7 @@ def make_operator(
         dims=len(train.grid),
         domain=[(axis.lower, axis.upper) for axis in train.grid],
         grid=[axis.convention for axis in train.grid],
+        size=[axis.n for axis in train.grid],
     )
     if any(getattr(operator, "zero_boundary", ())) and data.normalize_targets == "standard":
         raise ValueError(

@@ -123,6 +123,10 @@ class TrainConfig:
     log_gradients : the losses' gradients in these lines even where the balancer does not take them anyway
     validate_every : steps between two validations; 0 only validates at the end
     checkpoint_seconds : seconds between two checkpoints
+    ema : decay of an exponential moving average of the weights, near 1, that is validated and saved in place of the
+        last weights; none by default
+    patience : stop after so many validations on the held-out samples (data.validation) without improvement, and keep the best
+        weights; by default a run goes to its end
     """
 
     stages: list[Stage] = field(default_factory=list)
@@ -134,6 +138,8 @@ class TrainConfig:
     log_gradients: bool = False
     validate_every: int = 0
     checkpoint_seconds: float = 30.0
+    ema: float | None = None
+    patience: int | None = None
 
 
 @dataclass
@@ -249,6 +255,7 @@ def _validate(config: Config) -> None:
     for key, positive in (
         ("train.max_seconds", config.train.max_seconds),
         ("train.log_every", config.train.log_every),
+        ("train.patience", config.train.patience),
         ("points.interior", config.points.interior),
         ("points.interior_max", config.points.interior_max),
         ("points.redraw_above", config.points.redraw_above),
@@ -256,6 +263,14 @@ def _validate(config: Config) -> None:
     ):
         if positive is not None and positive <= 0:
             raise ValueError(f"{key} must be positive, not {positive}")
+    if config.train.ema is not None and not 0 < config.train.ema < 1:
+        raise ValueError(f"train.ema is a decay between 0 and 1, not {config.train.ema}")
+    if config.train.patience is not None and not (
+        config.data and config.data.validation and config.train.validate_every
+    ):
+        raise ValueError(
+            "train.patience needs held-out samples and a rhythm: set data.validation and train.validate_every"
+        )
     if not 0 <= config.points.adaptive <= 1:
         raise ValueError(f"points.adaptive is a share from 0 to 1, not {config.points.adaptive}")
     if config.data is not None:

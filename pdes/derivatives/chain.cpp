@@ -1,48 +1,12 @@
 // A chain of linear maps and activations on jets, block of points by block of points, forward and backward.
 //
 // In a block each derivative of each feature is a row of POINTS numbers, so that all loops run along the points, whatever the
-// widths of the network, and everything that is done to a block stays in the cache. What precedes this file defines the number
-// type T; `pdes/derivatives/fused_chain.py` generates that and the rules of the segments, and calls `forward` and `backward`.
-#include <algorithm>
-#include <cstdint>
-#include <cstring>
-#include <type_traits>
-#include <vector>
-#ifdef _OPENMP
-#include <omp.h>
-#else
-int omp_get_thread_num() { return 0; }
-#endif
+// widths of the network, and everything that is done to a block stays in the cache. `pdes/points.h` precedes this file;
+// `pdes/derivatives/fused_chain.py` generates the rules of the segments and calls `forward` and `backward`.
 
-namespace {  // several of these libraries live in one process
-
-constexpr int LANES = 32 / sizeof(T);
-typedef T V __attribute__((vector_size(32)));
-using Bits = std::conditional_t<sizeof(T) == 4, int32_t, int64_t>;
-typedef Bits I __attribute__((vector_size(32)));
-constexpr int VECTORS = 3;
-constexpr int POINTS = VECTORS * LANES;
-using Buffer = std::vector<V>;
-
-// e^x by 2^n e^r with |r| <= ln(2)/2 and the exponential series of r; NaN stays NaN, and what would over- or underflow is clamped.
-inline V exponential(V x) {
-  constexpr T most = sizeof(T) == 4 ? 87 : 708;
-  constexpr int mantissa = sizeof(T) == 4 ? 23 : 52, terms = sizeof(T) == 4 ? 7 : 13;
-  constexpr T magic = T(3) * (Bits(1) << (mantissa - 1));  // adding it rounds to a whole number
-  constexpr T ln2 = T(0.693147180559945309417), high = T(0.693359375), low = T(-2.121944400546905827679e-4);
-  x = x > most ? V{} + most : x < -most ? V{} - most : x;
-  const V shifted = x * (1 / ln2) + magic, n = shifted - magic, r = (x - n * high) - n * low;
-  V series = V{} + 1;
-  for (int k = terms; k > 0; --k) series = 1 + series * r * (T(1) / k);
-  constexpr Bits bias = sizeof(T) == 4 ? 127 : 1023;
-  V anchor = V{} + magic;
-  const I power = (((I)shifted - (I)anchor) + bias) << mantissa;
-  return series * (V)power;
-}
+namespace {
 
 // RULES
-
-int64_t blocks_of(int64_t points) { return (points + POINTS - 1) / POINTS; }
 
 struct Step {
   int64_t linear, in, out;
@@ -103,55 +67,6 @@ void store(const Call& call, T* rows, int64_t width, int64_t point, int64_t poin
       for (int64_t p = 0; p < points; ++p) to[p * width + f] = numbers[p];
     }
   }
-}
-
-template <int N>
-inline void product_rows(V* y, const V* x, const T* w, int64_t by_row, int64_t by_column, int64_t columns) {
-  V sum[N][VECTORS] = {};
-  for (int64_t k = 0; k < columns; ++k)
-    for (int j = 0; j < N; ++j)
-      for (int v = 0; v < VECTORS; ++v) sum[j][v] += w[j * by_row + k * by_column] * x[k * VECTORS + v];
-  std::memcpy(y, sum, sizeof sum);
-}
-
-// y = W x, with W[j, k] at w[j by_row + k by_column].
-inline void product(V* y, const V* x, const T* w, int64_t by_row, int64_t by_column, int64_t rows, int64_t columns) {
-  int64_t j = 0;
-  for (; j + 4 <= rows; j += 4) product_rows<4>(y + j * VECTORS, x, w + j * by_row, by_row, by_column, columns);
-  y += j * VECTORS, w += j * by_row;
-  if (rows - j == 3) product_rows<3>(y, x, w, by_row, by_column, columns);
-  if (rows - j == 2) product_rows<2>(y, x, w, by_row, by_column, columns);
-  if (rows - j == 1) product_rows<1>(y, x, w, by_row, by_column, columns);
-}
-
-template <class S, int N, int M>
-inline void outer_tile(V* sums, const V* g, const V* x, int64_t rows, int64_t columns) {
-  V sum[N][M] = {};
-  for (int a = 0; a < S::count; ++a, g += rows * VECTORS, x += columns * VECTORS)
-    for (int v = 0; v < VECTORS; ++v)
-      for (int j = 0; j < N; ++j)
-        for (int k = 0; k < M; ++k) sum[j][k] += g[j * VECTORS + v] * x[k * VECTORS + v];
-  for (int j = 0; j < N; ++j)
-    for (int k = 0; k < M; ++k) sums[j * columns + k] += sum[j][k];
-}
-
-template <class S, int N>
-inline void outer_rows(V* sums, const V* g, const V* x, int64_t rows, int64_t columns) {
-  int64_t k = 0;
-  for (; k + 3 <= columns; k += 3) outer_tile<S, N, 3>(sums + k, g, x + k * VECTORS, rows, columns);
-  if (columns - k == 2) outer_tile<S, N, 2>(sums + k, g, x + k * VECTORS, rows, columns);
-  if (columns - k == 1) outer_tile<S, N, 1>(sums + k, g, x + k * VECTORS, rows, columns);
-}
-
-// sums[j, k] += g[j] x[k] over all derivatives; the lanes are added up at the end.
-template <class S>
-inline void outer(V* sums, const V* g, const V* x, int64_t rows, int64_t columns) {
-  int64_t j = 0;
-  for (; j + 4 <= rows; j += 4) outer_rows<S, 4>(sums + j * columns, g + j * VECTORS, x, rows, columns);
-  sums += j * columns, g += j * VECTORS;
-  if (rows - j == 3) outer_rows<S, 3>(sums, g, x, rows, columns);
-  if (rows - j == 2) outer_rows<S, 2>(sums, g, x, rows, columns);
-  if (rows - j == 1) outer_rows<S, 1>(sums, g, x, rows, columns);
 }
 
 // σ(z), with the bases of σ given.
@@ -221,7 +136,7 @@ void backward_segment(const Call& call, int64_t start, int64_t stop, const V* sa
             compose<S>(x.data(), bases - S::count * step->in * VECTORS, bases, step->in);
           }
           sum -= step->out * step->in;
-          outer<S>(sum, g.data(), x.data(), step->out, step->in);
+          outer<S::count>(sum, g.data(), x.data(), step->out, step->in);
         }
         if (step->bias_grad) {
           sum -= step->out;
@@ -234,16 +149,6 @@ void backward_segment(const Call& call, int64_t start, int64_t stop, const V* sa
       }
       if (call.input_grad) store<S>(call, call.input_grad, call.step->in, point, points, g.data());
     }
-  }
-}
-
-// The lanes of all threads' sums, in a fixed order.
-void add_up(const std::vector<Buffer>& sums, int64_t at, int64_t size, T* to) {
-  for (int64_t i = 0; i < size; ++i) {
-    V total = V{};
-    for (const Buffer& sum : sums) total += sum[at + i];
-    to[i] = 0;
-    for (int lane = 0; lane < LANES; ++lane) to[i] += total[lane];
   }
 }
 

@@ -130,12 +130,7 @@ def _sizes(
     rows: Tensor, steps: Sequence[Activation | None], parameters: Sequence[Tensor | None]
 ) -> tuple[int, ...] | None:
     """Features before the first step and after each; None where tensors are not what the kernel reads."""
-    if (
-        type(rows) is not Tensor
-        or rows.device.type != "cpu"
-        or rows.dtype not in native.C_TYPES
-        or rows.dim() != 2
-    ):
+    if not native.readable(rows) or rows.dim() != 2:
         return None
     if any(p is not None and (p.dtype, p.device) != (rows.dtype, rows.device) for p in parameters):
         return None
@@ -167,8 +162,7 @@ def _library(
         ),
     ]
     template = files("pdes.derivatives").joinpath("chain.cpp").read_text(encoding="utf-8")
-    source = f"using T = {native.C_TYPES[dtype]};\n" + template.replace("// RULES\n", "\n".join(rules) + "\n")
-    library = native.load(source)
+    library = native.load_points_kernel(template.replace("// RULES\n", "\n".join(rules) + "\n"), dtype)
     if library is not None:
         library.saved_bytes.restype = ctypes.c_int64
     return library

@@ -30,7 +30,7 @@ def run(
 ) -> Tensor:
     """The rows that a formula makes of ``stacks`` of rows, and of an activation given by its ``bases``."""
     first = stacks[0]
-    if type(first) is Tensor and first.device.type == "cpu" and first.dtype in native.C_TYPES:
+    if native.readable(first):
         key = formula, activation, first.dtype
         if key not in layout.kernels:
             layout.kernels[key] = _kernel(*key, layout, len(stacks), len(bases))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ from pdes.solvers import solve_darcy, solve_periodic
 
 LAWS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "constant": (("constant",), ()),
+    "waves": (("waves",), ()),
     "random": (("alpha", "tau", "boundary", "modes"), ("sigma", "mean_zero", "threshold")),
 }
 """Required and optional keys of each kind of field."""
@@ -32,12 +34,29 @@ def _draw(law: Mapping[str, Any], grid: Grid, generator: Generator) -> Tensor:
     """One field (*grid)."""
     if "constant" in law:
         return torch.full(grid.shape, float(law["constant"]), dtype=torch.float64)
+    if "waves" in law:
+        return sum_of_waves(law["waves"], grid)
     parameters = dict(law)
     threshold = parameters.pop("threshold", None)
     field = gaussian_random_field(1, grid, generator=generator, **parameters)[0]
     if threshold is None:
         return field
     return torch.full_like(field, threshold["below"]).masked_fill(field >= 0, threshold["above"])
+
+
+def sum_of_waves(waves: Sequence[Mapping[str, Any]], grid: Grid) -> Tensor:
+    """Σ A sin(2π (Σ_i k_i x̂_i + phase)) with x̂ from 0 to 1 over the domain, (*grid).
+
+    Each wave has its ``amplitude`` A, its ``wavenumbers`` k and, if not 0, its ``phase`` in turns.
+    """
+    mesh = [
+        (x - axis.lower) / (axis.upper - axis.lower) for x, axis in zip(grid.mesh(), grid.axes, strict=True)
+    ]
+    total = torch.zeros(grid.shape, dtype=torch.float64)
+    for wave in waves:
+        turns = sum(k * x for k, x in zip(wave["wavenumbers"], mesh, strict=True)) + wave.get("phase", 0.0)
+        total += wave["amplitude"] * torch.sin(2 * math.pi * turns)
+    return total
 
 
 def _solve_evolution(

@@ -12,8 +12,8 @@ A recipe looks like this (see ``datasets/`` for complete ones)::
     samples: 1000
 
 A field is a Gaussian random field (the arguments of `pdes.random_fields.gaussian_random_field`), of two
-phases where it has ``threshold: {below: 3.0, above: 12.0}`` (the second where the random field is >= 0), or
-``constant: 0.0``. ``keep: [u]`` stores only those fields.
+phases where it has ``threshold: {below: 3.0, above: 12.0}`` (the second where the random field is >= 0);
+``constant: 0.0``; or ``waves: [{amplitude: 0.1, wavenumbers: [1, 1], phase: 0.25}]``, a sum of sines. ``keep: [u]`` stores only those fields.
 """
 
 from __future__ import annotations
@@ -102,6 +102,12 @@ def _number(where: str, value: object) -> float:
     return value
 
 
+def _list(where: str, value: object) -> list[Any]:
+    if not isinstance(value, list):
+        raise ValueError(f"{where}: expected a list, found {value!r}")
+    return value
+
+
 def _count(where: str, value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise ValueError(f"{where}: expected a positive whole number, found {value!r}")
@@ -142,7 +148,7 @@ def _recipe(content: object) -> Recipe:
             _number(f"solver: {key}", item)
     fields = _section("fields", top["fields"], pde.inputs, pde.fields)
     for field, law in fields.items():
-        _check_law(f"fields: {field}", law)
+        _check_law(f"fields: {field}", law, len(grid))
     made = (*pde.inputs, *pde.fields)
     keep = top.get("keep", list(made))
     if not isinstance(keep, list) or not keep or not all(name in made for name in keep):
@@ -176,9 +182,17 @@ def _grid(domain: object, given: object) -> tuple[Grid, int]:
     return Grid(axes), _count("grid: store", stated["store"])
 
 
-def _check_law(where: str, law: object) -> None:
-    kind = "constant" if isinstance(law, Mapping) and "constant" in law else "random"
-    stated = _section(where, law, *LAWS[kind])
+def _check_law(where: str, law: object, dims: int) -> None:
+    special = [kind for kind in ("constant", "waves") if isinstance(law, Mapping) and kind in law]
+    stated = _section(where, law, *LAWS[special[0] if special else "random"])
+    for number, wave in enumerate(_list(f"{where}: waves", stated.pop("waves", []))):
+        name = f"{where}: waves[{number}]"
+        given = _section(name, wave, ("amplitude", "wavenumbers"), ("phase",))
+        wavenumbers = _list(f"{name}: wavenumbers", given.pop("wavenumbers"))
+        if len(wavenumbers) != dims or not all(isinstance(k, int) for k in wavenumbers):
+            raise ValueError(f"{name}: wavenumbers: expected {dims} whole numbers, found {wavenumbers!r}")
+        for key, value in given.items():
+            _number(f"{name}: {key}", value)
     phases = stated.pop("threshold", None)
     if phases is not None:
         stated |= _section(f"{where}: threshold", phases, ("below", "above"))

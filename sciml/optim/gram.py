@@ -25,7 +25,7 @@ def gram_matrix(gradients: Tensor) -> Tensor:
     The cosine of two almost parallel gradients needs it: summed in float32, an entry is wrong by 1e-5 at P = 1e6.
     """
     m = len(gradients)
-    kernel = _kernel(gradients.dtype) if gradients.device.type == "cpu" else None
+    kernel = _kernel(gradients.dtype) if native.readable(gradients) else None
     if kernel is not None:
         rows = gradients if gradients.stride(1) == 1 else gradients.contiguous()
         gram = torch.empty(m, m, dtype=torch.float64)
@@ -42,8 +42,6 @@ def gram_matrix(gradients: Tensor) -> Tensor:
 @cache
 def _kernel(dtype: torch.dtype) -> Any:
     """The compiled function; None where there is none."""
-    if dtype not in native.C_TYPES:
-        return None
     code = files("sciml.optim").joinpath("gram.cpp").read_text(encoding="utf-8")
     library = native.load(f"using T = {native.C_TYPES[dtype]};\n{code}")
     if library is None:

@@ -9,11 +9,13 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from sciml.config import Stage, TrainConfig
 from sciml.optim import Balancer, learning_rate_factor, make_optimizer
 from sciml.optim.by_name import load_optimizer_state
 from sciml.tasks.task import Task
+from sciml.train.early_stopping import EarlyStopping
 from sciml.train.progress import Progress
 from sciml.train.run_folder import RunFolder
 from sciml.train.steps import Stepper, stepper_for
@@ -21,6 +23,11 @@ from sciml.train.steps import Stepper, stepper_for
 
 class TrainingError(RuntimeError):
     """Training cannot go on: a loss or a parameter is not finite."""
+
+
+def _average(model: nn.Module, decay: float) -> AveragedModel:
+    """The exponential moving average of the weights; buffers are those of the model."""
+    return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay))
 
 
 class Trainer:
@@ -51,6 +58,8 @@ class Trainer:
         self._stage_step = 0
         self._stage_wall_s = 0.0
         self._lengths = [self._length(stage) for stage in config.stages]
+        self._average = None if config.ema is None else _average(model, config.ema)
+        self._stopping = None if config.patience is None else EarlyStopping(config.patience)
         steppers = [self._make_stepper(index) for index in range(len(config.stages))]
         self._stepper = steppers[0]
 
@@ -91,6 +100,9 @@ class Trainer:
         for balancer, balancer_state in zip(self.balancers, state["balancers"], strict=True):
             balancer.load_state_dict(balancer_state)
         self.task.load_state_dict(state["task"])
+        for part, saved in ((self._average, state["average"]), (self._stopping, state["stopping"])):
+            if part is not None:
+                part.load_state_dict(saved)
         torch.set_rng_state(state["rng"].cpu())
 
     def rehearse(self) -> None:
@@ -115,6 +127,8 @@ class Trainer:
                 "optimizer": self._stepper.optimizer.state_dict(),
                 "balancers": [balancer.state_dict() for balancer in self.balancers],
                 "task": self.task.state_dict(),
+                "average": {} if self._average is None else self._average.state_dict(),
+                "stopping": {} if self._stopping is None else self._stopping.state_dict(),
                 "rng": torch.get_rng_state(),
                 "step": self.step,
                 "wall_s": self.wall_s,
@@ -133,7 +147,9 @@ class Trainer:
         return f"{last}; try a smaller learning rate, train.gradient_clip, or dtype float64"
 
     def fit(self) -> None:
-        """Train to the end of the last stage or of the time budget.
+        """Train to the end of the last stage or of the time budget, or until the validation error stops falling.
+
+        The model then has the averaged weights if there is an average, and those of its best validation under early stopping.
 
         Raises TrainingError where a loss or a parameter stops being finite.
         """
@@ -154,6 +170,7 @@ class Trainer:
                 done = self._finished()
                 if done or self.step % self.config.log_every == 0:
                     progress.show(self.step, self.wall_s, self._log(done))
+                    done = self._finished()  # a validation may have ended it
                 if self._stage_over() and self._stage + 1 < len(self.config.stages):
                     self._stage += 1
                     self._stage_step, self._stage_wall_s, stage_before = 0, 0.0, start - now
@@ -161,7 +178,16 @@ class Trainer:
                 if done or now - last_checkpoint >= self.config.checkpoint_seconds:
                     self._checkpoint()
                     last_checkpoint = now
+        # after the last checkpoint, so that a run can go on from the weights that were trained
+        if self._average is not None:
+            self.model.load_state_dict(self._average.module.state_dict())
+        if self._stopping is not None:
+            self._stopping.restore(self.model)
         self.model.eval()
+
+    def _evaluated(self) -> nn.Module:
+        """The model with the weights that count: the averaged ones where there is an average."""
+        return self.model if self._average is None else self._average.module
 
     def _budget(self) -> float:
         return math.inf if self.config.max_seconds is None else self.config.max_seconds
@@ -178,9 +204,9 @@ class Trainer:
         return self._stage_progress() >= 1.0
 
     def _finished(self) -> bool:
-        return (
-            self._stage + 1 == len(self.config.stages) and self._stage_over()
-        ) or self.wall_s >= self._budget()
+        stages_over = self._stage + 1 == len(self.config.stages) and self._stage_over()
+        stopped = self._stopping is not None and self._stopping.over
+        return stages_over or stopped or self.wall_s >= self._budget()
 
     def _train_step(self) -> None:
         stage = self.config.stages[self._stage]
@@ -192,6 +218,8 @@ class Trainer:
             self._stepper.take(batch, log=(self.step + 1) % self.config.log_every == 0)
         except FloatingPointError as error:
             raise TrainingError(f"step {self.step}: {error}; {self._advice()}") from error
+        if self._average is not None:
+            self._average.update_parameters(self.model)
 
     def _log(self, done: bool) -> dict[str, Any]:
         record: dict[str, Any] = {"step": self.step, "wall_s": round(self.wall_s, 3)}
@@ -202,8 +230,11 @@ class Trainer:
         record |= {f"parameter_{name}": p.detach().tolist() for name, p in self._physical.items()}
         every = self.config.validate_every
         if done or (every and self.step % every == 0):
-            self.model.eval()
-            record |= self.task.validate(self.model)
+            model = self._evaluated().eval()
+            found = self.task.validate(model)
+            record |= found
+            if self._stopping is not None:
+                self._stopping.observe(found["val_rel_l2"], model)
             self.model.train()
         self.run.log(record)
         return record

@@ -159,7 +159,19 @@ def test_converges_under_refinement():
 def test_wrong_arguments():
     with pytest.raises(ValueError, match="mlp_ratio leaves no hidden channel at width 4"):
         FNO(1, 1, (4, 4), 4, mlp_ratio=0.1)
-    with pytest.raises(ValueError, match="zero_boundary has 1 flags but the model has 2 axes"):
+    with pytest.raises(ValueError, match="zero_boundary has 1 entries but the model has 2 axes"):
         FNO(1, 1, (4, 4), 4, zero_boundary=[True])
     with pytest.raises(ValueError, match="axis 0 has 6 points, too few for the 8 Fourier modes"):
         FNO(1, 1, (8, 8), 4)(torch.ones(1, 1, 6, 16))
+
+
+def test_torch_func():
+    """Compiled kernels stand back for what torch.func puts in the place of tensors."""
+    model = FNO(1, 1, modes=[4], width=6)
+    x, direction = torch.randn(2, 2, 1, 16, generator=torch.Generator().manual_seed(0))
+    _, slope = torch.func.jvp(model, (x,), (direction,))
+    step = 1e-2
+    expected = (model(x + step * direction) - model(x - step * direction)) / (2 * step)
+    torch.testing.assert_close(slope, expected, rtol=1e-2, atol=1e-3)
+    together = torch.func.vmap(model)(torch.stack([x, direction]))
+    torch.testing.assert_close(together, torch.stack([model(x), model(direction)]))

@@ -1,5 +1,3 @@
-import io
-
 import pytest
 import torch
 
@@ -24,14 +22,6 @@ def test_contract(name, settings):
     check_operator(
         lambda: NeuralopOperator(2, 1, name, settings), sizes=[(8, 8), (12, 12)], dtypes=[torch.float32]
     )
-
-
-def test_weights_pass_a_safe_load():
-    file = io.BytesIO()
-    model = NeuralopOperator(1, 1, "FNO", FNO)
-    torch.save(model.state_dict(), file)
-    file.seek(0)
-    model.load_state_dict(torch.load(file, weights_only=True))
 
 
 @pytest.mark.parametrize(

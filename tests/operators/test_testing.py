@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from operators import FNO, Operator, check_operator
+from operators import FNO, LSM, Operator, check_operator
 
 
 class Broken(Operator):
@@ -24,7 +24,9 @@ class Broken(Operator):
         if self.fault == "precision":
             y = y.float()
         if self.fault == "batch":
-            y = y - y.mean()
+            y = y - y.mean() / 2
+        if self.fault == "points":
+            y = y * y.shape[-1]
         if self.fault == "positions":
             y = y * points[0]
         return y * self.secret
@@ -44,6 +46,7 @@ class AcceptsAnyGrid(Broken):
         ("precision", "output is torch.float32"),
         ("secret", "rebuilt from its options|differs"),
         ("batch", "depends on the others"),
+        ("points", "not one operator at all resolutions"),
         ("positions", "not equivariant to shifts along axis 0"),
     ],
 )
@@ -70,3 +73,14 @@ def test_a_resolution_bound_model_runs_at_its_own_size_only():
             return super().operate(x, points)
 
     check_operator(lambda: Bound(1, 1, (4,), 4), sizes=[(8,), (16,)])
+
+
+@pytest.mark.parametrize("dims", [1, 2])
+def test_a_model_that_hides_its_resolution_is_found(dims):
+    class Hidden(LSM):
+        resolution_bound = None
+
+    with pytest.raises(AssertionError, match="not one operator at all resolutions"):
+        check_operator(
+            lambda: Hidden(1, 1, dims=dims, width=8, heads=2, scales=2, patch=2), sizes=[(8,) * dims]
+        )

@@ -191,6 +191,17 @@ def test_another_grid_convention_is_refused(operator, capsys, tmp_path):
     assert "in training 'x' is half-open" in message
 
 
+def test_a_model_bound_to_its_resolution_refuses_another(operator, capsys, tmp_path):
+    text = Path(operator).read_text()
+    Path(operator).write_text(
+        text.replace("FNO, options: {modes: [8], width: 8}", "LSM, options: {width: 8, scales: 3, patch: 2}")
+    )
+    message = fails(capsys, "train", operator)
+    assert "test_32" in message
+    assert "input has 32 points but the model is for 16" in message
+    assert not (tmp_path / "runs").exists()
+
+
 def test_more_modes_than_a_test_grid_holds(operator, capsys, tmp_path):
     grid = Grid([Axis("x", 4, periodic=True)])
     fields = np.random.default_rng(0).normal(size=(4, 4))

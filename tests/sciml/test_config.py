@@ -75,6 +75,8 @@ def test_a_resolved_configuration_loads_again(path, tmp_path):
         (PINN, ["--seed", "x"], "seed: expected int, got 'x'"),
         (PINN, ["--train.max_seconds", "-1"], "train.max_seconds must be positive, not -1.0"),
         (PINN, ["--points.adaptive", "2"], "points.adaptive is a share from 0 to 1, not 2.0"),
+        (PINN, ["--train.ema", "1"], "train.ema is a decay between 0 and 1, not 1.0"),
+        (PINN, ["--train.patience", "3"], "set data.validation and train.validate_every"),
         (PINN, ["--data.train", "a.h5"], "either 'problem' (it trains a PINN) or 'data'"),
         ("model: {name: MLP}\n", [], "either 'problem' (it trains a PINN) or 'data'"),
         ("problem: {name: p}\n", [], "train.stages is empty"),

@@ -1,8 +1,13 @@
+import math
+
 import numpy as np
 import pytest
+import torch
 import yaml
 
+from pdes import Axis, Grid
 from sciml.data import FieldFile
+from sciml.data.generate import sum_of_waves
 from sciml.data.recipes import find_recipe, list_recipes, make_dataset, read_recipe
 
 EVOLUTION = {
@@ -91,6 +96,22 @@ def test_constraint_fields_constant_inputs_and_a_choice_of_fields(write, tmp_pat
     assert list(fields) == ["w"]
     assert fields["w"].shape == (2, 2, 12, 12)
     assert np.square(fields["w"][:, 1]).sum() < np.square(fields["w"][:, 0]).sum()
+
+
+def test_a_force_of_waves_drives_the_flow(write, tmp_path):
+    wave = {"amplitude": 50.0, "wavenumbers": [1, 2], "phase": 0.25}
+    forced = changed(VORTICITY, "fields", "f", value={"waves": [wave]})
+    free, driven = (
+        read(make_dataset(write(content), tmp_path / f"{k}.h5", progress=False))[0]["w"]
+        for k, content in enumerate((VORTICITY, forced))
+    )
+    x, y = np.meshgrid(*[np.arange(12) / 12] * 2, indexing="ij")
+    gained = driven[:, 1] - free[:, 1]
+    # 50 t cos 2π(x + 2y) less what diffusion took
+    shape = np.cos(2 * np.pi * (x + 2 * y))
+    amplitude = (gained * shape).sum((1, 2)) / np.square(shape).sum()
+    damping = 0.01 * (2 * np.pi) ** 2 * 5
+    np.testing.assert_allclose(amplitude, 50 * -np.expm1(-damping * 0.1) / damping, rtol=0.05)
 
 
 @pytest.mark.parametrize(("content", "sizes", "step"), [(EVOLUTION, (8, 32), 4), (ELLIPTIC, (5, 17), 4)])
@@ -188,6 +209,14 @@ def changed(base, *keys, value):
             changed(ELLIPTIC, "fields", "a", "threshold", value={"below": 1.0}),
             "threshold: key above is missing",
         ),
+        (
+            changed(VORTICITY, "fields", "f", value={"waves": [{"amplitude": 1.0, "wavenumbers": [1]}]}),
+            r"fields: f: waves\[0\]: wavenumbers: expected 2 whole numbers, found \[1\]",
+        ),
+        (
+            changed(VORTICITY, "fields", "f", value={"waves": {"amplitude": 1.0}}),
+            "fields: f: waves: expected a list",
+        ),
     ],
 )
 def test_a_wrong_recipe_is_refused_in_one_line_with_its_file(write, tmp_path, content, message):
@@ -196,6 +225,17 @@ def test_a_wrong_recipe_is_refused_in_one_line_with_its_file(write, tmp_path, co
     assert "recipe.yaml" in str(caught.value)
     assert "\n" not in str(caught.value)
     assert list(tmp_path.glob("*.h5")) == []
+
+
+def test_waves_on_a_shifted_domain():
+    grid = Grid([Axis("x", 5, -1.0, 3.0, "vertices"), Axis("y", 4, 0.0, 2.0, "half-open")])
+    waves = [
+        {"amplitude": 0.5, "wavenumbers": [1, -2], "phase": 0.25},
+        {"amplitude": 2.0, "wavenumbers": [0, 1]},
+    ]
+    x, y = grid.mesh()
+    expected = 0.5 * torch.cos(2 * math.pi * ((x + 1) / 4 - y)) + 2 * torch.sin(math.pi * y)
+    torch.testing.assert_close(sum_of_waves(waves, grid), expected)
 
 
 def test_wrong_arguments_are_named(write, tmp_path):

@@ -28,15 +28,18 @@ def pinn_config(folder, stages, **train):
     )
 
 
-def operator_config(folder, files):
+def operator_config(folder, files, validation=0.0, **train):
     return Config(
         output=str(folder),
-        data=DataConfig(train=str(files["train"]), inputs=["a"], targets=["u"], batch_size=16),
+        data=DataConfig(
+            train=str(files["train"]), inputs=["a"], targets=["u"], batch_size=16, validation=validation
+        ),
         model=Component("FNO", {"modes": [6], "width": 8}),
         train=TrainConfig(
             stages=[Stage("AdamW", epochs=3, schedule="one-cycle", options={"lr": 1e-2})],
             log_every=1,
             checkpoint_seconds=0.0,
+            **train,
         ),
     )
 
@@ -381,3 +384,57 @@ def test_weights_of_the_user_stay(tmp_path):
     trainer = start(pinn_config(tmp_path / "a", [Stage("LevenbergMarquardt", steps=2)], balancer=given))
     trainer.fit()
     assert records(trainer)[0]["weights"] == {"momentum": 1.0, "boundary": 1.0, "initial": 10.0}
+
+
+@pytest.mark.parametrize("kill_at", [2, 5])
+def test_an_average_resumes_bit_for_bit(tmp_path, monkeypatch, kill_at):
+    def config(name):
+        return pinn_config(tmp_path / name, [Stage("Adam", steps=8, options={"lr": 1e-2})], ema=0.7)
+
+    assert_resumes_bit_for_bit(monkeypatch, config, kill_at)
+
+
+def test_the_average_is_that_of_the_weights_after_each_step(tmp_path):
+    stages = [Stage("Adam", steps=6, options={"lr": 1e-2})]
+    ends = []
+    for steps in range(1, 7):
+        short = start(pinn_config(tmp_path / str(steps), [Stage("Adam", steps=steps, options={"lr": 1e-2})]))
+        short.fit()
+        ends.append(torch.cat([p.detach().flatten() for p in short.model.parameters()]))
+    expected = ends[0]
+    for weights in ends[1:]:
+        expected = 0.7 * expected + 0.3 * weights
+    averaged = start(pinn_config(tmp_path / "averaged", stages, ema=0.7))
+    averaged.fit()
+    found = torch.cat([p.detach().flatten() for p in averaged.model.parameters()])
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)
+
+
+def test_early_stopping_keeps_the_best_weights_and_resumes(tmp_path, diffusion_files, monkeypatch):
+    """Validation errors are made to rise from the third on."""
+    errors = [0.5, 0.4, 0.6, 0.7, 0.8]
+
+    def config(name):
+        return operator_config(
+            tmp_path / name, diffusion_files, validation=0.25, validate_every=1, patience=2
+        )
+
+    def with_errors(trainer, seen):
+        def validate(model):
+            seen.append({name: value.clone() for name, value in model.state_dict().items()})
+            return {"val_rel_l2": errors[len(seen) - 1]}
+
+        monkeypatch.setattr(trainer.task, "validate", validate)
+        return trainer
+
+    seen = []
+    trainer = with_errors(start(config("run")), seen)
+    trainer.fit()
+    assert trainer.step == len(seen) == 4
+    for name, value in trainer.model.state_dict().items():
+        assert torch.equal(value, seen[1][name]), name
+    resumed = start(config("run"), resume=True)
+    resumed.fit()
+    assert resumed.step == 4
+    for name, value in resumed.model.state_dict().items():
+        assert torch.equal(value, seen[1][name]), name

@@ -1,0 +1,40 @@
+"""Matrices that take the values at the points of one axis to those at others, and their use on fields."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+
+def linear_interpolation(points: Tensor, targets: Tensor) -> Tensor:
+    """Matrix (m, n) that takes values at n increasing ``points`` to values at m ``targets``, piecewise linearly.
+
+    Outside of the points the outermost pieces go on, so that linear functions are exact everywhere.
+    """
+    left = (torch.searchsorted(points, targets, right=True) - 1).clamp(0, len(points) - 2)
+    share = (targets - points[left]) / (points[left + 1] - points[left])
+    matrix = points.new_zeros(len(targets), len(points))
+    rows = torch.arange(len(targets), device=points.device)
+    matrix[rows, left] = 1 - share
+    matrix[rows, left + 1] = share
+    return matrix
+
+
+def hat_averages(points: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+    """Matrix (m, n) that takes a function's values at n points to its means around m coarser targets.
+
+    ∫ φⱼ u / ∫ φⱼ, φⱼ the hat function of target j, by the rule of integration with the given ``weights`` (n,): nothing
+    between the targets is lost, as it is when u is sampled at them. No two targets may enclose fewer than one point.
+    """
+    matrix = (linear_interpolation(targets, points) * weights[:, None]).T
+    return matrix / matrix.sum(1, keepdim=True)
+
+
+def along_axes(x: Tensor, matrices: Sequence[Tensor]) -> Tensor:
+    """The field (any, any, *grid) with matrix i applied along grid axis i."""
+    for matrix in matrices:
+        # takes the first grid axis away and appends the new one, so that the order is kept in the end
+        x = torch.tensordot(x, matrix, ([2], [1]))
+    return x
