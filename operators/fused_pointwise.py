@@ -15,7 +15,7 @@ from torch.autograd.function import once_differentiable
 from pdes import native
 
 _WIDEST = 128
-"""Channels up to which the kernel is faster than torch's products."""
+"""Channels up to which the kernel is used; measured with 16 to 64."""
 
 
 def available(x: Tensor, *channels: int) -> bool:

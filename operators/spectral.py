@@ -16,8 +16,8 @@ from operators import truncated_dft
 from operators.truncated_dft import Axes
 
 _FEW_MODES = 64
-"""Modes an axis up to which products with tables take less time than FFTs on a CPU, measured; fewer for powers of two
-than for other sizes, where FFTs are slow."""
+"""Modes an axis up to which products with tables are used on a CPU: there about even with FFTs where sizes are powers of
+two, and far ahead where they are not; measured."""
 
 
 class SpectralConv(nn.Module):

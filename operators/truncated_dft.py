@@ -148,8 +148,9 @@ def _tables(axes: Axes, rule: Rule, dtype: torch.dtype) -> list[tuple[Tensor, Te
         if last:
             lanes = _LANES[dtype]
             both = [np.pad(table, ((0, 0), (0, -table.shape[1] % lanes))) for table in both]
-        tables.append(tuple(torch.from_numpy(np.ascontiguousarray(table)).to(dtype) for table in both))
-    return tables  # type: ignore[return-value]
+        first, second = (torch.from_numpy(np.ascontiguousarray(table)).to(dtype) for table in both)
+        tables.append((first, second))
+    return tables
 
 
 @cache
