@@ -69,6 +69,11 @@ void store(const Call& call, T* rows, int64_t width, int64_t point, int64_t poin
   }
 }
 
+inline bool all_zero(const V* g, int64_t size) {
+  const T* numbers = reinterpret_cast<const T*>(g);
+  return std::all_of(numbers, numbers + size * int64_t(sizeof(V) / sizeof(T)), [](T number) { return number == 0; });
+}
+
 // σ(z), with the bases of σ given.
 template <class S>
 inline void compose(V* to, const V* z, const V* bases, int64_t width) {
@@ -118,7 +123,10 @@ void backward_segment(const Call& call, int64_t start, int64_t stop, const V* sa
       const int64_t point = start + block * POINTS, points = std::min<int64_t>(POINTS, stop - point);
       const V* kept = saved + (block + 1) * size;
       V* sum = mine.data() + mine.size();
-      load<S>(call, call.output_grad, call.step[call.steps - 1].out, point, points, g.data());
+      const int64_t out = call.step[call.steps - 1].out;
+      load<S>(call, call.output_grad, out, point, points, g.data());
+      // each of several losses over one pass has points of its own: where its gradient is zero, there is nothing to do
+      if (!call.input_grad && all_zero(g.data(), S::count * out * VECTORS)) continue;
       for (const Step* step = call.end() - 1; step >= call.begin(); --step) {
         const bool first = step == call.begin();
         if (!step->linear) {

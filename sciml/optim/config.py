@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import math
+import ctypes
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from importlib.resources import files
 
-import numpy as np
 import torch
-from scipy.linalg.lapack import dsyevd
 from torch import Tensor
 
+from pdes import native
 from sciml.optim.balancer import Balance, Balancer, loss_weights
 from sciml.optim.gradients import loss_gradients, set_gradient
 from sciml.optim.gram import gram_matrix
 
 _RANK_TOLERANCE = 1e-12
+"""Of the eigenvalues of the cosines, to the largest; as in config.cpp."""
 
-_COMMON_LENGTHS: dict[str, Callable[[np.ndarray], float]] = {
+_COMMON_LENGTHS: dict[str, Callable[[Tensor], Tensor]] = {
     "min": lambda norms: norms.min(),
     "max": lambda norms: norms.max(),
     "harmonic": lambda norms: 1 / (1 / norms).mean(),
     "arithmetic": lambda norms: norms.mean(),
-    "geometric": lambda norms: np.exp(np.log(norms).mean()),
+    "geometric": lambda norms: norms.log().mean().exp(),
 }
 
 
@@ -34,31 +36,60 @@ def require_length(length: str) -> str:
 
 
 def config_coefficients(gram: Tensor, weights: Tensor | None = None, length: str = "projections") -> Tensor:
-    """The c (m,) of `config_direction`'s update Σ_i c_i g_i, from the Gram matrix (m, m) of the g_i in float64."""
-    require_length(length)
-    # numpy and LAPACK: at this size an operation of torch costs more than its arithmetic
-    matrix = gram.cpu().numpy()
-    norms = np.sqrt(matrix.diagonal())
-    if not math.isfinite(norms.sum()):
+    """The c (m,) of `config_direction`'s update Σ_i c_i g_i, from the Gram matrix (m, m) of the g_i in float64.
+
+    With the cosines C of the gradients, u = C⁺ w and |g_i| = ℓ_i in the length,
+
+        c_i = (ℓ · C u) / (w · u) u_i / |g_i|.
+    """
+    lengths = None
+    if require_length(length) != "projections":
+        norms = gram.diagonal().sqrt()
+        active = norms[norms > 0]
+        lengths = _COMMON_LENGTHS[length](active).expand(len(norms)) if len(active) else norms
+    kernel = _kernel() if native.readable(gram) else None
+    # at this size an operation of torch costs more than its arithmetic
+    coefficients = _coefficients(gram, weights, lengths) if kernel is None else kernel(gram, weights, lengths)
+    if coefficients is None:
         raise ValueError("gradients are not finite")
-    active = norms > 0
-    target = active if weights is None else active * weights.cpu().numpy()
+    return coefficients
+
+
+def _coefficients(gram: Tensor, weights: Tensor | None, lengths: Tensor | None) -> Tensor | None:
+    """As config.cpp; None where the Gram matrix is not finite."""
+    norms = gram.diagonal().sqrt()
+    if not norms.isfinite().all():
+        return None
     # a zero gradient has no direction: its row and column vanish, and with them its share of the target
-    inverse_norms = np.divide(1, norms, out=np.zeros_like(norms), where=active)
-    cosines = matrix * inverse_norms * inverse_norms[:, None]
-    values, vectors, _ = dsyevd(cosines)
-    # the pseudo-inverse leaves out eigenvalues that are zero to rounding
-    kept = values > _RANK_TOLERANCE * values[-1]
-    parts = np.divide(target @ vectors, values, out=np.zeros_like(values), where=kept)
-    size = math.sqrt(parts @ (parts * values))
-    if size <= _RANK_TOLERANCE:
-        return torch.zeros_like(gram[0])
-    units = vectors @ parts
-    lengths = (
-        norms if length == "projections" else _COMMON_LENGTHS[length](norms[active]) * np.ones_like(norms)
-    )
-    coefficients = lengths @ (cosines @ units) / size**2 * units * inverse_norms
-    return torch.from_numpy(coefficients).to(gram.device)
+    active = norms > 0
+    inverse_norms = torch.where(active, 1 / norms, 0)
+    target = active.to(gram.dtype) if weights is None else active * weights
+    cosines = gram * inverse_norms * inverse_norms[:, None]
+    units = torch.linalg.pinv(cosines, rtol=_RANK_TOLERANCE, hermitian=True) @ target
+    square = target @ units
+    if square <= _RANK_TOLERANCE**2:
+        return torch.zeros_like(norms)
+    return (norms if lengths is None else lengths) @ (cosines @ units) / square * units * inverse_norms
+
+
+@cache
+def _kernel() -> Callable[[Tensor, Tensor | None, Tensor | None], Tensor | None] | None:
+    """`_coefficients` as the compiled function; None where there is none."""
+    library = native.load(files("sciml.optim").joinpath("config.cpp").read_text(encoding="utf-8"))
+    if library is None:
+        return None
+    function, pointer = library.config_coefficients, ctypes.c_void_p
+    function.argtypes = pointer, ctypes.c_int64, pointer, pointer, pointer
+    function.restype = ctypes.c_bool
+
+    def coefficients(gram: Tensor, weights: Tensor | None, lengths: Tensor | None) -> Tensor | None:
+        found = torch.empty(len(gram), dtype=gram.dtype)
+        given = [None if t is None else t.contiguous() for t in (weights, lengths)]
+        addresses = [None if t is None else t.data_ptr() for t in given]
+        finite = function(gram.contiguous().data_ptr(), len(gram), *addresses, found.data_ptr())
+        return found if finite else None
+
+    return coefficients
 
 
 def config_direction(gradients: Tensor, weights: Tensor | None = None, length: str = "projections") -> Tensor:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
+from torch._utils import _flatten_dense_tensors, _unflatten_dense_tensors
 
 
 def loss_gradients(losses: Mapping[str, Tensor], parameters: Sequence[Tensor]) -> Tensor:
@@ -13,29 +14,25 @@ def loss_gradients(losses: Mapping[str, Tensor], parameters: Sequence[Tensor]) -
 
     A complex parameter counts as its real and imaginary parts. The graph is freed.
     """
-    first = parameters[0]
-    matrix = torch.empty(
-        len(losses), sum(_sizes(parameters)), dtype=first.dtype.to_real(), device=first.device
-    )
     last = len(losses) - 1
+    rows = []
     for index, loss in enumerate(losses.values()):
-        gradients = torch.autograd.grad(
-            loss, parameters, retain_graph=index < last, allow_unused=True, materialize_grads=True
+        found = torch.autograd.grad(loss, parameters, retain_graph=index < last, allow_unused=True)
+        pairs = zip(parameters, found, strict=True)
+        rows.append(
+            _flatten_dense_tensors([_real(torch.zeros_like(p) if g is None else g) for p, g in pairs])
         )
-        flat = [(torch.view_as_real(g) if g.is_complex() else g).reshape(-1) for g in gradients]
-        torch.cat(flat, out=matrix[index])
-    return matrix
+    return torch.stack(rows)
 
 
 def set_gradient(parameters: Sequence[Tensor], flat: Tensor) -> None:
     """Make a flat vector (P,) the ``.grad`` of ``parameters``, without a copy: it is theirs from then on."""
-    for parameter, piece in zip(parameters, flat.split(_sizes(parameters)), strict=True):
-        if parameter.is_complex():
-            # a complex view must start at an even place, so this one is a copy
-            parameter.grad = torch.view_as_complex(piece.clone().view(*parameter.shape, 2))
-        else:
-            parameter.grad = piece.view_as(parameter)
+    pieces = _unflatten_dense_tensors(flat, [_real(p) for p in parameters])
+    for parameter, piece in zip(parameters, pieces, strict=True):
+        # a complex view must start at an even place, so this one is a copy
+        parameter.grad = torch.view_as_complex(piece.clone()) if parameter.is_complex() else piece
 
 
-def _sizes(parameters: Sequence[Tensor]) -> list[int]:
-    return [p.numel() * (2 if p.is_complex() else 1) for p in parameters]
+def _real(tensor: Tensor) -> Tensor:
+    """A complex tensor as real numbers with an axis more."""
+    return torch.view_as_real(tensor) if tensor.is_complex() else tensor

@@ -7,7 +7,8 @@ from conflictfree.grad_operator import ConFIG_update
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sciml.optim import ConFIG, config_direction
+from pdes.native import compiler
+from sciml.optim import ConFIG, config, config_direction
 
 
 def cosines(update, gradients):
@@ -67,6 +68,24 @@ def _float64_by_default():
 def test_agrees_with_conflictfree(m):
     gradients = random_gradients(m, 60, m)
     torch.testing.assert_close(config_direction(gradients), ConFIG_update(gradients), rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("length", ["projections", "harmonic"])
+@given(m=st.integers(1, 9), rank=st.integers(0, 9), weighted=st.booleans(), seed=st.integers(0, 10_000))
+def test_the_kernel_agrees_with_torch(length, m, rank, weighted, seed):
+    """Dependent and vanishing gradients included."""
+    if compiler() is None:
+        pytest.skip("no C++ compiler")
+    generator = torch.Generator().manual_seed(seed)
+    gradients = random_gradients(m, rank, seed) @ torch.randn(
+        rank, 30, generator=generator, dtype=torch.float64
+    )
+    weights = torch.rand(m, generator=generator, dtype=torch.float64) if weighted else None
+    found = config_direction(gradients, weights, length)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(config, "_kernel", lambda: None)
+        expected = config_direction(gradients, weights, length)
+    torch.testing.assert_close(found, expected, rtol=1e-7, atol=1e-9 * float(expected.norm()))
 
 
 def test_large_float32_gradients_keep_their_rank():
