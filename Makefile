@@ -32,7 +32,7 @@ bench: $(STAMP)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[dev,bench]"
 	$(BIN)/pytest -m bench -s
 
-# Those of PINNs, about two hours; each file runs by itself too. Speeds have the machine to themselves, accuracies
+# Those of PINNs, about two and a half hours; each file runs by itself too. Speeds have the machine to themselves, accuracies
 # in equal time are measured two at a time with a thread each.
 bench-pinn: $(STAMP)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[dev,bench]"
