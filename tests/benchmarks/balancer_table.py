@@ -1,36 +1,29 @@
-"""Balancers by benchmarks: relative L2 after equal times, several seeds; runs that are recorded are not repeated.
+"""Balancers by benchmarks: relative L2 after equal times, several seeds.
 
 The set-up is that of Q. Liu, M. Chu, N. Thuerey (arXiv:2408.11104): a tanh network from Glorot's distribution, Adam at a
 learning rate of 1e-3 with a cosine schedule. They train 5 x 50 neurons on 10,000 to 25,000 points, drawn anew in each
-step, for 30,000 to 100,000 steps; here the points are drawn anew every ten steps, 4 x 32 neurons on 1000 points of the equation and 100 of each condition, so that
-some thousand steps fit into the time. MultiAdam is that of its paper (arXiv:2306.02816): the equations and the conditions
-as its two groups, both betas 0.99, the same learning rate.
+step, for 30,000 to 100,000 steps; here the points are drawn anew every ten steps, 4 x 32 neurons on 1000 points of the
+equation and 100 of each condition, so that some thousand steps fit into the time. MultiAdam is that of its paper (arXiv:2306.02816): the equations and the
+conditions as its two groups, both betas 0.99, the same learning rate.
 """
 
 from __future__ import annotations
 
-import json
 import statistics
 import tempfile
-from collections.abc import Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping
 
 import torch
+from recorded import Record
 
 import pdes.benchmarks
 from pdes import Problem, point_residual
 from sciml.assemble import assemble
 from sciml.config import Component, Config, PointsConfig, Stage, TrainConfig, dump_config
-from sciml.data.atomic import atomic_path
 from sciml.train import RunFolder, Trainer, TrainingError
 
 BENCHMARKS = ("burgers_shock", "schroedinger", "kovasznay", "beltrami", "helmholtz_2d", "klein_gordon")
 SEEDS = (0, 1, 2)
-WORKERS = 2
-Record = dict[str, Any]
 
 
 def balancers(equations: list[str], conditions: list[str]) -> dict[str, Component]:
@@ -105,28 +98,9 @@ def measure(benchmark: str, balancer: str, seed: int, seconds: float) -> Record:
     }
 
 
-def _key(benchmark: str, balancer: str, seed: int, seconds: float) -> str:
-    return f"{benchmark}/{balancer}/{seed}/{seconds:g}"
-
-
-def load(file: Path) -> dict[str, Record]:
-    """The runs recorded so far."""
-    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-
-
-def complete(file: Path, benchmark: str, seconds: float) -> Iterator[Record]:
-    """Do the runs of one benchmark that ``file`` does not hold, two side by side, and record each as it ends."""
-    records = load(file)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    wanted = [(benchmark, balancer, seed, seconds) for seed in SEEDS for balancer in balancers([], [])]
-    missing = [run for run in wanted if _key(*run) not in records]
-    with ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn")) as pool:
-        for future in as_completed([pool.submit(measure, *run) for run in missing]):
-            record = future.result()
-            records[_key(*(record[name] for name in ("benchmark", "balancer", "seed", "seconds")))] = record
-            with atomic_path(file) as temporary:
-                temporary.write_text(json.dumps(records, indent=1), encoding="utf-8")
-            yield record
+def runs(benchmark: str, seconds: float) -> list[tuple[str, str, int, float]]:
+    """The arguments of `measure` for a column of the table."""
+    return [(benchmark, balancer, seed, seconds) for seed in SEEDS for balancer in balancers([], [])]
 
 
 def markdown(records: Mapping[str, Record], seconds: float) -> str:

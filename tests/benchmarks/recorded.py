@@ -1,0 +1,34 @@
+"""Measurements in pieces: runs are recorded in a file one by one, and those recorded are not repeated."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from sciml.data.atomic import atomic_path
+
+WORKERS = 2
+Record = dict[str, Any]
+
+
+def load(file: Path) -> dict[str, Record]:
+    """The runs recorded so far."""
+    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+
+
+def complete(file: Path, measure: Callable[..., Record], runs: Iterable[tuple]) -> Iterator[Record]:
+    """Those runs that ``file`` does not hold as ``measure(*run)``, two side by side, each recorded as it ends."""
+    records = load(file)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    missing = {key: run for run in runs if (key := "/".join(map(str, run))) not in records}
+    with ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn")) as pool:
+        futures = {pool.submit(measure, *run): key for key, run in missing.items()}
+        for future in as_completed(futures):
+            records[futures[future]] = future.result()
+            with atomic_path(file) as temporary:
+                temporary.write_text(json.dumps(records, indent=1), encoding="utf-8")
+            yield records[futures[future]]
