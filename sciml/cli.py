@@ -101,6 +101,9 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--resolution", nargs="+", type=int, metavar="N", help="points an axis; several make a file each"
     )
+    p.add_argument(
+        "--intervals", type=int, metavar="N", help="equal intervals of time, a stored state at the ends of each"
+    )
     p.add_argument("--seed", type=int, default=0)
     p.set_defaults(run=_data_make)
     p = data.add_parser("inspect", parents=[common], help="what a file holds")
@@ -171,6 +174,7 @@ def _data_make(arguments: argparse.Namespace) -> None:
         arguments.name,
         outs,
         n_samples=arguments.samples,
+        intervals=arguments.intervals,
         seed=arguments.seed,
         overwrite=arguments.overwrite,
     )

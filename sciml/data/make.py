@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from .generate import SOLVERS, draw
-from .recipes import locate_recipe, points_of, read_recipe
+from .generate import SOLVERS, at_points, draw
+from .recipes import locate_recipe, read_recipe
 from .well import write_well
 
 _BATCH_POINTS = 2**18
@@ -23,6 +23,7 @@ def make_dataset(
     *,
     n_samples: int | None = None,
     resolution: int | None = None,
+    intervals: int | None = None,
     seed: int = 0,
     overwrite: bool = False,
     progress: bool = True,
@@ -30,13 +31,14 @@ def make_dataset(
     """Make a data set and write it to ``out`` in The Well's schema (float32); return its path.
 
     The equation is always solved at the recipe's own resolution in float64 and the points of a nested
-    coarser grid are stored. So a seed gives the same physical samples at every resolution, and sample i is
-    the same however many are made.
+    coarser grid are stored, or any points on a periodic box, where the solution is a trigonometric polynomial.
+    So a seed gives the same physical samples at every resolution, and sample i is the same however many are made.
 
     Parameters
     ----------
     recipe : name of a data set, or path of a recipe file or of its folder
     n_samples, resolution : instead of the recipe's own; the resolution holds for every axis
+    intervals : of time, equal, with a stored state at the ends of each, instead of the recipe's times
     seed : of the random fields
     overwrite : replace an existing file
     progress : show a progress bar on a terminal
@@ -47,6 +49,7 @@ def make_dataset(
         recipe,
         {resolution: out},
         n_samples=n_samples,
+        intervals=intervals,
         seed=seed,
         overwrite=overwrite,
         progress=progress,
@@ -59,6 +62,7 @@ def make_resolutions(
     outs: Mapping[int | None, str | os.PathLike[str]],
     *,
     n_samples: int | None = None,
+    intervals: int | None = None,
     seed: int = 0,
     overwrite: bool = False,
     progress: bool = True,
@@ -77,7 +81,8 @@ def make_resolutions(
         raise ValueError(f"n_samples={count}: a data set has at least one sample")
     sizes = [plan.store if size is None else size for size in outs]
     grid = plan.grid_for(sizes)
-    points = [points_of(grid, size) for size in sizes]
+    times = plan.times(intervals)
+    options = dict(plan.options) if times is None else {**plan.options, "times": times}
 
     # consecutive seeds: no two samples of a data set can have the same
     first_seed = int(np.random.SeedSequence(seed).generate_state(1)[0])
@@ -88,18 +93,18 @@ def make_resolutions(
             batch = range(start, min(start + batch_size, count))
             drawn = [draw(plan.fields, grid, (first_seed + i) % 2**32) for i in batch]
             given = {name: torch.stack([sample[name] for sample in drawn]) for name in plan.fields}
-            solved = SOLVERS[plan.solver].solve(plan.pde, given, grid, plan.options)
-            for where, stored in zip(points, parts, strict=True):
+            solved = SOLVERS[plan.solver].solve(plan.pde, given, grid, options)
+            for size, stored in zip(sizes, parts, strict=True):
                 for name, values in stored.items():
-                    values.append(solved[name][where].to(torch.float32).numpy())
+                    values += [at_points(field, grid, size).to(torch.float32).numpy() for field in solved[name]]
             bar.update(len(batch))
     parameters = {key: float(value) for key, value in vars(plan.pde).items() if isinstance(value, int | float)}
     return [
         write_well(
             target,
-            {name: np.concatenate(values) for name, values in stored.items()},
+            {name: np.stack(values) for name, values in stored.items()},
             grid.resized(size),
-            times=plan.options.get("times"),
+            times=times,
             name=plan.name,
             parameters=parameters,
             overwrite=overwrite,

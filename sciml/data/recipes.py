@@ -14,19 +14,22 @@ A recipe looks like this (see ``datasets/`` for complete ones)::
 A field is a Gaussian random field (the arguments of `pdes.random_fields.gaussian_random_field`), of two
 phases where it has ``threshold: {below: 3.0, above: 12.0}`` (the second where the random field is >= 0);
 ``constant: 0.0``; or ``waves: [{amplitude: 0.1, wavenumbers: [1, 1], phase: 0.25}]``, a sum of sines. ``keep: [u]`` stores only those fields.
+``solver: {times: [0.0, 50.0], intervals: 50}`` stores 51 states at equal intervals.
 Where ``solve`` is a list, the first of its grids is taken in which all points to be stored are nested.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
 
 from pdes import equations
@@ -73,23 +76,37 @@ class Recipe:
     options: Mapping[str, Any]
     samples: int
     keep: tuple[str, ...]
+    intervals: int | None = None
 
-    def grid_for(self, resolutions: Iterable[int]) -> Grid:
-        """The first grid whose points hold those of all ``resolutions``. Raises ValueError where there is none."""
+    def grid_for(self, sizes: Sequence[int]) -> Grid:
+        """The first grid whose solution is known at the points of all ``sizes``. Raises ValueError where there is none."""
         reasons = []
         for grid in self.grids:
             try:
-                for size in resolutions:
-                    points_of(grid, size)
+                for size, axis in itertools.product(sizes, grid):
+                    if size < 2 or not self._known_everywhere or axis.convention != "half-open":
+                        axis.nested(size)
                 return grid
             except ValueError as error:
                 reasons.append(str(error))
         raise ValueError("; ".join(reasons))
 
+    @property
+    def _known_everywhere(self) -> bool:
+        return SOLVERS[self.solver].band_limited and set(self.keep) <= set(self.pde.fields)
 
-def points_of(grid: Grid, size: int) -> tuple[Any, ...]:
-    """Where the points of the same grid with ``size`` points an axis are in an array on ``grid``."""
-    return (..., *(axis.nested(size) for axis in grid))
+    def times(self, intervals: int | None) -> list[float] | None:
+        """The ends of so many equal ``intervals``, or the recipe's own times; None for a steady problem.
+
+        Raises ValueError for intervals of a steady problem, or less than one.
+        """
+        times = self.options.get("times")
+        intervals = self.intervals if intervals is None else intervals
+        if intervals is None:
+            return times
+        if times is None:
+            raise ValueError(f"{self.name} is steady: it has no intervals of time")
+        return np.linspace(times[0], times[-1], _count("intervals", intervals) + 1).tolist()
 
 
 def _section(
@@ -156,6 +173,9 @@ def _recipe(content: object) -> Recipe:
     if name not in SOLVERS:
         raise ValueError(f"solver: unknown name {name!r}; there are {', '.join(SOLVERS)}")
     options = _section(f"solver {name}", solver, *SOLVERS[name].keys)
+    intervals = options.pop("intervals", None)
+    if intervals is not None:
+        _count("solver: intervals", intervals)
     for key, value in options.items():
         for item in value if isinstance(value, list) else [value]:
             _number(f"solver: {key}", item)
@@ -167,7 +187,7 @@ def _recipe(content: object) -> Recipe:
     if not isinstance(keep, list) or not keep or not all(name in made for name in keep):
         raise ValueError(f"keep: expected a list of {', '.join(made)}, found {keep!r}")
     samples = _count("samples", top["samples"])
-    return Recipe(str(top["name"]), pde, grids, store, fields, name, options, samples, tuple(keep))
+    return Recipe(str(top["name"]), pde, grids, store, fields, name, options, samples, tuple(keep), intervals)
 
 
 def _equation(given: object) -> PDE:
