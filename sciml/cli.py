@@ -11,7 +11,7 @@ from pathlib import Path
 from sciml.benchmarks import benchmark_config
 from sciml.catalogue import CATALOGUE
 from sciml.config import load_config
-from sciml.data import check_well, convert, make_dataset, summarize
+from sciml.data import check_well, convert, make_resolutions, summarize
 from sciml.experiment import evaluate, train
 from sciml.predict import predict
 from sciml.train import TrainingError
@@ -96,9 +96,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     p = data.add_parser("make", parents=[overwrite], help="compute a data set with a reference solver")
     p.add_argument("name", help="a folder of datasets/, or a recipe.yaml")
-    p.add_argument("--out", required=True)
+    p.add_argument("--out", required=True, help="a file; {} in its name stands for the resolution")
     p.add_argument("-n", "--samples", type=int)
-    p.add_argument("--resolution", type=int, help="points an axis")
+    p.add_argument(
+        "--resolution", nargs="+", type=int, metavar="N", help="points an axis; several make a file each"
+    )
+    p.add_argument(
+        "--intervals", type=int, metavar="N", help="equal intervals of time, a stored state at the ends of each"
+    )
     p.add_argument("--seed", type=int, default=0)
     p.set_defaults(run=_data_make)
     p = data.add_parser("inspect", parents=[common], help="what a file holds")
@@ -159,15 +164,22 @@ def _predict(arguments: argparse.Namespace) -> None:
 
 
 def _data_make(arguments: argparse.Namespace) -> None:
-    path = make_dataset(
+    resolutions = arguments.resolution or [None]
+    outs = {size: arguments.out.replace("{}", str(size or "")) for size in resolutions}
+    if len(set(outs.values())) < len(resolutions):
+        raise ValueError(
+            f"--out {arguments.out}: one file for {len(resolutions)} resolutions; name each once and write {{}} where it belongs"
+        )
+    paths = make_resolutions(
         arguments.name,
-        arguments.out,
+        outs,
         n_samples=arguments.samples,
-        resolution=arguments.resolution,
+        intervals=arguments.intervals,
         seed=arguments.seed,
         overwrite=arguments.overwrite,
     )
-    print(f"wrote {path}")
+    for path in paths:
+        print(f"wrote {path}")
 
 
 def _data_inspect(arguments: argparse.Namespace) -> None:

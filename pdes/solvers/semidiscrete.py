@@ -23,7 +23,8 @@ class PeriodicSystem:
     The residual is R = M e_t + G(e, c): e the fields with a time derivative, c the others (a stream
     function, a potential). Evaluations of ``pde.residual`` tell which is which and give the symbols of
     M and of A = dG/dc in the residuals without e_t, both linear with constant coefficients. Then
-    c = -A^-1 G(e, 0) (its undetermined mean is 0) and rate = -M^-1 G(e, c).
+    c = -A^-1 G(e, 0) (its undetermined mean is 0) and rate = -M^-1 G(e, c). Where G(e, 0) is linear in e
+    with constant coefficients, too (a stream function), its symbol replaces its evaluation.
 
     Products are formed on the grid and cut to the modes |m| < n/3 of each axis (the 2/3 rule): quadratic
     terms are free of aliasing.
@@ -197,6 +198,23 @@ class PeriodicSystem:
                 moved = self._frozen(bumped, now) - self._frozen(flat, now)
                 self._verify(coupling, self.constrained, self._constraint_rows, shakes, moved, why)
             self._inverse_coupling = self._invert(coupling, self.constrained, singular_mean=True)
+            self._source = self._linear_source(flat, times)
+
+    def _linear_source(self, flat: Mapping[str, Tensor], times: tuple[float, float]) -> Tensor | None:
+        """The symbol of G(e, 0) in the residuals without time derivative, if it is linear in e."""
+
+        def source(name: str, bump: Tensor) -> Tensor:
+            fields = {other: torch.zeros_like(value) for other, value in flat.items()}
+            return self._frozen({**fields, name: bump.expand_as(flat[name])}, times[0])
+
+        symbol = self._operator(self.evolving, self._constraint_rows, source, 1)
+        try:
+            for now in times:
+                found = self._frozen(flat, now)
+                self._verify(symbol, self.evolving, self._constraint_rows, flat, found, "")
+        except ValueError:
+            return None
+        return symbol
 
     def _operator(
         self, names: tuple[str, ...], rows: Tensor, change: Callable[[str, Tensor], Tensor], decay: int
@@ -240,27 +258,31 @@ class PeriodicSystem:
 
     # --- the differential equations -------------------------------------------------------------------
 
-    def _complete(self, values: Tensor, t: float, inputs: Mapping[str, Tensor] | None) -> dict[str, Tensor]:
-        fields = dict(zip(self.evolving, values.unbind(1), strict=True))
+    def _complete(self, v: Tensor, t: float, inputs: Mapping[str, Tensor] | None) -> dict[str, Tensor]:
+        fields = dict(zip(self.evolving, self._to_values(v).unbind(1), strict=True))
         if self.constrained:
-            zero = torch.zeros_like(values[:, 0])
-            source = self._residual({**fields, **dict.fromkeys(self.constrained, zero)}, t, inputs=inputs)
-            found = self._apply(self._inverse_coupling, self._to_modes(source[:, self._constraint_rows]))
-            fields |= dict(zip(self.constrained, self._to_values(-found).unbind(1), strict=True))
+            if self._source is not None:
+                source = self._apply(self._source, v)
+            else:
+                zero = torch.zeros_like(next(iter(fields.values())))
+                alone = {**fields, **dict.fromkeys(self.constrained, zero)}
+                source = self._to_modes(self._residual(alone, t, inputs=inputs)[:, self._constraint_rows])
+            found = self._to_values(-self._apply(self._inverse_coupling, source))
+            fields |= dict(zip(self.constrained, found.unbind(1), strict=True))
         return fields
 
-    def _rate(self, values: Tensor, t: float, inputs: Mapping[str, Tensor] | None = None) -> Tensor:
-        residuals = self._residual(self._complete(values, t, inputs), t, inputs=inputs)
+    def _rate(self, v: Tensor, t: float, inputs: Mapping[str, Tensor] | None = None) -> Tensor:
+        residuals = self._residual(self._complete(v, t, inputs), t, inputs=inputs)
         return -self._apply(self._inverse_mass, self._to_modes(residuals[:, self._evolution_rows]))
 
     def fields(self, v: Tensor, t: float) -> dict[str, Tensor]:
         """All fields (batch, *grid) by name, in the order of the equation."""
-        found = self._complete(self._to_values(v), t, None)
+        found = self._complete(v, t, None)
         return {name: found[name] for name in self._pde.fields}
 
     def rate(self, v: Tensor, t: float) -> Tensor:
         """dv/dt, of the shape of ``v``."""
-        return self._rate(self._to_values(v), t)
+        return self._rate(v, t)
 
     def _linearise(self, t: float) -> Tensor:
         """The diagonal of the linearised rate about the mean of each sample, with the mean of every input.
@@ -279,7 +301,7 @@ class PeriodicSystem:
         def push(direction: Tensor) -> Tensor:
             """The directional derivative of the rate at the mean, as coefficients."""
             along = torch.zeros((), dtype=torch.float64, device=self._device, requires_grad=True)
-            rate = self._to_values(self._rate(mean + along * direction, t, inputs))
+            rate = self._to_values(self._rate(self._to_modes(mean + along * direction), t, inputs))
             return self._to_modes(by_clock(along)(rate).detach())
 
         symbol = torch.zeros_like(self.start)

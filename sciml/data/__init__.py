@@ -7,11 +7,12 @@ from .convert import convert as convert
 from .dataset import FieldDataset as FieldDataset
 from .digest import sha256 as sha256
 from .hdf5 import DataFileError as DataFileError
+from .make import make_dataset as make_dataset
+from .make import make_resolutions as make_resolutions
 from .moments import Moments as Moments
 from .normalizer import Normalizer as Normalizer
 from .reader import FieldFile as FieldFile
 from .recipes import list_recipes as list_recipes
-from .recipes import make_dataset as make_dataset
 from .selection import Selection as Selection
 from .split import split_indices as split_indices
 from .summary import summarize as summarize

@@ -59,6 +59,23 @@ def sum_of_waves(waves: Sequence[Mapping[str, Any]], grid: Grid) -> Tensor:
     return total
 
 
+def at_points(values: Tensor, grid: Grid, size: int) -> Tensor:
+    """Fields (..., *grid) at the points of the same grid with ``size`` points an axis, where they are known.
+
+    These are some of the grid's points, or else, for a periodic axis, values of the trigonometric polynomial: exact for
+    a field that has no mode from half of the points on.
+
+    Raises ValueError for points on an axis with walls that are not nested.
+    """
+    for dim, axis in enumerate(grid, start=-len(grid)):
+        if axis.periodic and axis.convention == "half-open" and axis.n % size:
+            axis = axis.resized(math.lcm(axis.n, size))
+            modes = torch.fft.rfft(values, dim=dim, norm="forward")
+            values = torch.fft.irfft(modes, n=axis.n, dim=dim, norm="forward")
+        values = values.movedim(dim, -1)[..., axis.nested(size)].movedim(-1, dim)
+    return values
+
+
 def _solve_evolution(
     pde: PDE, given: Mapping[str, Tensor], grid: Grid, options: Mapping[str, Any]
 ) -> dict[str, Tensor]:
@@ -79,13 +96,17 @@ def _solve_elliptic(
 
 @dataclass(frozen=True)
 class Solver:
-    """``solve(pde, given fields, grid, options)`` returns all fields; ``keys``: required and optional options."""
+    """``solve(pde, given fields, grid, options)`` returns all fields; ``keys``: required and optional options.
+
+    The fields of an equation that a solver makes ``band_limited`` are trigonometric polynomials: known everywhere.
+    """
 
     solve: Callable[[PDE, Mapping[str, Tensor], Grid, Mapping[str, Any]], dict[str, Tensor]]
     keys: tuple[tuple[str, ...], tuple[str, ...]]
+    band_limited: bool = False
 
 
 SOLVERS = {
-    "periodic": Solver(_solve_evolution, (("times",), ("dt", "rtol", "start"))),
+    "periodic": Solver(_solve_evolution, (("times",), ("intervals", "dt", "rtol", "start")), band_limited=True),
     "darcy": Solver(_solve_elliptic, ((), ())),
 }

@@ -1,4 +1,4 @@
-"""Data sets from recipes: a YAML file states equation, random fields, grid and solver; this makes the data.
+"""Recipes of data sets: a YAML file states equation, random fields, grid and solver; `make_dataset` makes the data.
 
 A recipe looks like this (see ``datasets/`` for complete ones)::
 
@@ -14,31 +14,30 @@ A recipe looks like this (see ``datasets/`` for complete ones)::
 A field is a Gaussian random field (the arguments of `pdes.random_fields.gaussian_random_field`), of two
 phases where it has ``threshold: {below: 3.0, above: 12.0}`` (the second where the random field is >= 0);
 ``constant: 0.0``; or ``waves: [{amplitude: 0.1, wavenumbers: [1, 1], phase: 0.25}]``, a sum of sines. ``keep: [u]`` stores only those fields.
+``solver: {times: [0.0, 50.0], intervals: 50}`` stores 51 states at equal intervals.
+Where ``solve`` is a list, the first of its grids is taken in which all points to be stored are nested.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 import yaml
-from tqdm import tqdm
 
 from pdes import equations
 from pdes.grid import Axis, Grid
 from pdes.pde import PDE
 
-from .generate import LAWS, SOLVERS, draw
-from .well import write_well
+from .generate import LAWS, SOLVERS
 
-_BATCH_POINTS = 2**18
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 
@@ -66,17 +65,48 @@ def find_recipe(name: str) -> Path:
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a recipe file states, checked. ``grid`` is the one the equation is solved on."""
+    """What a recipe file states, checked. ``grids`` are those that the equation can be solved on."""
 
     name: str
     pde: PDE
-    grid: Grid
+    grids: tuple[Grid, ...]
     store: int
     fields: Mapping[str, Mapping[str, Any]]
     solver: str
     options: Mapping[str, Any]
     samples: int
     keep: tuple[str, ...]
+    intervals: int | None = None
+
+    def grid_for(self, sizes: Sequence[int]) -> Grid:
+        """The first grid whose solution is known at the points of all ``sizes``. Raises ValueError where there is none."""
+        reasons = []
+        for grid in self.grids:
+            try:
+                for size, axis in itertools.product(sizes, grid):
+                    if size < 2 or not self._known_everywhere or axis.convention != "half-open":
+                        axis.nested(size)
+                return grid
+            except ValueError as error:
+                reasons.append(str(error))
+        raise ValueError("; ".join(reasons))
+
+    @property
+    def _known_everywhere(self) -> bool:
+        return SOLVERS[self.solver].band_limited and set(self.keep) <= set(self.pde.fields)
+
+    def times(self, intervals: int | None) -> list[float] | None:
+        """The ends of so many equal ``intervals``, or the recipe's own times; None for a steady problem.
+
+        Raises ValueError for intervals of a steady problem, or less than one.
+        """
+        times = self.options.get("times")
+        intervals = self.intervals if intervals is None else intervals
+        if intervals is None:
+            return times
+        if times is None:
+            raise ValueError(f"{self.name} is steady: it has no intervals of time")
+        return np.linspace(times[0], times[-1], _count("intervals", intervals) + 1).tolist()
 
 
 def _section(
@@ -137,24 +167,27 @@ def _recipe(content: object) -> Recipe:
         "recipe", content, ("name", "equation", "domain", "grid", "fields", "solver", "samples"), ("keep",)
     )
     pde = _equation(top["equation"])
-    grid, store = _grid(top["domain"], top["grid"])
+    grids, store = _grids(top["domain"], top["grid"])
     solver = _section("solver", top["solver"], ("name",), None)
     name = str(solver.pop("name"))
     if name not in SOLVERS:
         raise ValueError(f"solver: unknown name {name!r}; there are {', '.join(SOLVERS)}")
     options = _section(f"solver {name}", solver, *SOLVERS[name].keys)
+    intervals = options.pop("intervals", None)
+    if intervals is not None:
+        _count("solver: intervals", intervals)
     for key, value in options.items():
         for item in value if isinstance(value, list) else [value]:
             _number(f"solver: {key}", item)
     fields = _section("fields", top["fields"], pde.inputs, pde.fields)
     for field, law in fields.items():
-        _check_law(f"fields: {field}", law, len(grid))
+        _check_law(f"fields: {field}", law, len(grids[0]))
     made = (*pde.inputs, *pde.fields)
     keep = top.get("keep", list(made))
     if not isinstance(keep, list) or not keep or not all(name in made for name in keep):
         raise ValueError(f"keep: expected a list of {', '.join(made)}, found {keep!r}")
     samples = _count("samples", top["samples"])
-    return Recipe(str(top["name"]), pde, grid, store, fields, name, options, samples, tuple(keep))
+    return Recipe(str(top["name"]), pde, grids, store, fields, name, options, samples, tuple(keep), intervals)
 
 
 def _equation(given: object) -> PDE:
@@ -168,18 +201,19 @@ def _equation(given: object) -> PDE:
     return kind(**{key: _number(f"equation: {key}", value) for key, value in parameters.items()})
 
 
-def _grid(domain: object, given: object) -> tuple[Grid, int]:
+def _grids(domain: object, given: object) -> tuple[tuple[Grid, ...], int]:
     stated = _section("grid", given, ("convention", "solve", "store"), ("periodic",))
+    solve = stated["solve"] if isinstance(stated["solve"], list) and stated["solve"] else [stated["solve"]]
+    sizes = [_count("grid: solve", size) for size in solve]
     axes = []
     for name, ends in _section("domain", domain, (), None).items():
         if not isinstance(ends, list) or len(ends) != 2:
             raise ValueError(f"domain: {name}: expected [lower, upper], found {ends!r}")
         lower, upper = (float(_number(f"domain: {name}", end)) for end in ends)
-        size = _count("grid: solve", stated["solve"])
-        axes.append(Axis(name, size, lower, upper, stated["convention"], bool(stated.get("periodic", False))))
+        axes.append(Axis(name, max(sizes), lower, upper, stated["convention"], bool(stated.get("periodic", False))))
     if not axes:
         raise ValueError("domain: expected [lower, upper] for each axis by name")
-    return Grid(axes), _count("grid: store", stated["store"])
+    return tuple(Grid(axes).resized(size) for size in sizes), _count("grid: store", stated["store"])
 
 
 def _check_law(where: str, law: object, dims: int) -> None:
@@ -201,71 +235,9 @@ def _check_law(where: str, law: object, dims: int) -> None:
             _number(f"{where}: {key}", value)
 
 
-def _locate(recipe: str | os.PathLike[str]) -> Path:
+def locate_recipe(recipe: str | os.PathLike[str]) -> Path:
     """The file of a recipe given by name, by folder or by itself."""
     path = Path(recipe)
     if isinstance(recipe, str) and path.name == recipe and not path.suffix:
         return find_recipe(recipe)
     return path / "recipe.yaml" if path.is_dir() else path
-
-
-def make_dataset(
-    recipe: str | os.PathLike[str],
-    out: str | os.PathLike[str],
-    *,
-    n_samples: int | None = None,
-    resolution: int | None = None,
-    seed: int = 0,
-    overwrite: bool = False,
-    progress: bool = True,
-) -> Path:
-    """Make a data set and write it to ``out`` in The Well's schema (float32); return its path.
-
-    The equation is always solved at the recipe's own resolution in float64 and the points of a nested
-    coarser grid are stored. So a seed gives the same physical samples at every resolution, and sample i is
-    the same however many are made.
-
-    Parameters
-    ----------
-    recipe : name of a data set, or path of a recipe file or of its folder
-    n_samples, resolution : instead of the recipe's own; the resolution holds for every axis
-    seed : of the random fields
-    overwrite : replace an existing file
-    progress : show a progress bar on a terminal
-
-    Raises ValueError and FileNotFoundError that name what is wrong and what there is.
-    """
-    target = Path(out)
-    if target.exists() and not overwrite:
-        raise ValueError(f"{target}: already exists; pass overwrite=True to replace it")
-    plan = read_recipe(_locate(recipe))
-    count = plan.samples if n_samples is None else n_samples
-    if count < 1:
-        raise ValueError(f"n_samples={count}: a data set has at least one sample")
-    size = plan.store if resolution is None else resolution
-    points: tuple[Any, ...] = (..., *(axis.nested(size) for axis in plan.grid))
-
-    # consecutive seeds: no two samples of a data set can have the same
-    first_seed = int(np.random.SeedSequence(seed).generate_state(1)[0])
-    batch_size = max(1, _BATCH_POINTS // int(np.prod(plan.grid.shape)))
-    parts: dict[str, list[np.ndarray]] = {name: [] for name in plan.keep}
-    with tqdm(total=count, unit="sample", desc=plan.name, disable=None if progress else True) as bar:
-        for start in range(0, count, batch_size):
-            batch = range(start, min(start + batch_size, count))
-            drawn = [draw(plan.fields, plan.grid, (first_seed + i) % 2**32) for i in batch]
-            given = {name: torch.stack([sample[name] for sample in drawn]) for name in plan.fields}
-            solved = SOLVERS[plan.solver].solve(plan.pde, given, plan.grid, plan.options)
-            for name, values in parts.items():
-                values.append(solved[name][points].to(torch.float32).numpy())
-            bar.update(len(batch))
-    return write_well(
-        target,
-        {name: np.concatenate(values) for name, values in parts.items()},
-        plan.grid.resized(size),
-        times=plan.options.get("times"),
-        name=plan.name,
-        parameters={
-            key: float(value) for key, value in vars(plan.pde).items() if isinstance(value, int | float)
-        },
-        overwrite=overwrite,
-    )

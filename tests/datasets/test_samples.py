@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sciml.data import FieldFile, check_well
-from sciml.data.recipes import list_recipes, make_dataset
+from sciml.data import FieldFile, check_well, make_dataset
+from sciml.data.recipes import list_recipes
 
 FOLDER = Path(__file__).resolve().parents[2] / "datasets"
 FILES = sorted(FOLDER.glob("*/sample/*.h5"))

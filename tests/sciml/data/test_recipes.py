@@ -6,9 +6,9 @@ import torch
 import yaml
 
 from pdes import Axis, Grid
-from sciml.data import FieldFile
+from sciml.data import FieldFile, make_dataset, make_resolutions
 from sciml.data.generate import sum_of_waves
-from sciml.data.recipes import find_recipe, list_recipes, make_dataset, read_recipe
+from sciml.data.recipes import find_recipe, list_recipes, read_recipe
 
 EVOLUTION = {
     "name": "small",
