@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from sciml.components import build, public
 from sciml.config import Component, Config, TrainConfig
 from sciml.data import FieldDataset, split_indices
 from sciml.optim import Balancer
-from sciml.tasks import NormalizedOperator, OperatorTask, PinnTask, Task
+from sciml.tasks import NormalizedOperator, OperatorTask, PinnTask, RolloutTask, Task
 
 
 def is_class(base: type) -> Any:
@@ -133,7 +134,8 @@ def make_operator(
         train, validation = (
             FieldDataset(data.train, data.inputs, data.targets, dtype=dtype, indices=parts[k]) for k in parts
         )
-    task = OperatorTask(
+    rollout = config.train.rollout
+    task = (OperatorTask if rollout is None else partial(RolloutTask, **asdict(rollout)))(
         train,
         [FieldDataset(path, data.inputs, data.targets, dtype=dtype) for path in data.test],
         validation=validation,
@@ -149,7 +151,7 @@ def make_operator(
         public(operators, is_class(Operator)),
         "model",
         in_channels=train.in_channels,
-        out_channels=train.out_channels,
+        out_channels=task.out_channels,
         dims=len(train.grid),
         domain=[(axis.lower, axis.upper) for axis in train.grid],
         grid=[axis.convention for axis in train.grid],
@@ -164,6 +166,8 @@ def make_operator(
         "kind": "operator",
         "inputs": data.inputs,
         "targets": data.targets,
+        "target_times": [train.file.times[train.steps(selection)].tolist() for selection in train.targets],
+        "rollout": rollout is not None,
         "normalize": [data.normalize_inputs, data.normalize_targets],
         "grid": [asdict(axis) for axis in train.grid],
     }

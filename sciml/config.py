@@ -109,6 +109,22 @@ class Stage:
 
 
 @dataclass
+class RolloutConfig:
+    """How a model of one step in time is trained, whose inputs are frames and whose targets are those that follow.
+
+    Parameters
+    ----------
+    unroll : frames predicted in a training step, each from those before it; 1 trains on true frames only
+    pushforward : only the last of them counts, without gradients through the others
+    noise : relative L2 norm of the noise on the frames that a training step begins with
+    """
+
+    unroll: int = 1
+    pushforward: bool = False
+    noise: float = 0.0
+
+
+@dataclass
 class TrainConfig:
     """How a model is trained.
 
@@ -117,6 +133,7 @@ class TrainConfig:
     stages : optimisers one after another
     balancer : how several losses become one update, as `sciml list balancers` shows it
     loss : of an operator: "l2" or "h1", relative and per sample
+    rollout : the operator predicts one step in time and is applied to its own output; by default it predicts all targets at once
     max_seconds : stop training at this wall-clock budget, finish the schedules by then, and write the report
     gradient_clip : largest norm of the gradient of a first-order optimiser; none by default
     log_every : steps between two lines of metrics.jsonl
@@ -132,6 +149,7 @@ class TrainConfig:
     stages: list[Stage] = field(default_factory=list)
     balancer: Component = field(default_factory=lambda: Component("WeightedSum"))
     loss: Literal["l2", "h1"] = "l2"
+    rollout: RolloutConfig | None = None
     max_seconds: float | None = None
     gradient_clip: float | None = None
     log_every: int = 50
@@ -256,6 +274,7 @@ def _validate(config: Config) -> None:
         ("train.max_seconds", config.train.max_seconds),
         ("train.log_every", config.train.log_every),
         ("train.patience", config.train.patience),
+        ("train.rollout.unroll", config.train.rollout and config.train.rollout.unroll),
         ("points.interior", config.points.interior),
         ("points.interior_max", config.points.interior_max),
         ("points.redraw_above", config.points.redraw_above),
@@ -270,6 +289,10 @@ def _validate(config: Config) -> None:
     ):
         raise ValueError(
             "train.patience needs held-out samples and a rhythm: set data.validation and train.validate_every"
+        )
+    if config.train.rollout is not None and not 0 <= config.train.rollout.noise < math.inf:
+        raise ValueError(
+            f"train.rollout.noise is the norm of the noise over that of the frames, 0 or more, not {config.train.rollout.noise}"
         )
     if not 0 <= config.points.adaptive <= 1:
         raise ValueError(f"points.adaptive is a share from 0 to 1, not {config.points.adaptive}")

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from sciml.data import FieldDataset, Selection, atomic_path, write_well
-from sciml.tasks import NormalizedOperator
+from sciml.tasks import NormalizedOperator, rollout
 from sciml.train import load_model
 
 _BATCH = 32
@@ -66,18 +66,30 @@ def _predict_fields(
     dtype = next(model.parameters()).dtype
     inputs = description["inputs"]
     dataset = FieldDataset(source, inputs, inputs, dtype=dtype)
-    with torch.no_grad():
-        outputs = [model.on(x, dataset.grid) for x in dataset.load()[0].split(_BATCH)]
-    fields = torch.cat(outputs).numpy()
     names = [Selection.parse(text).field for text in description["targets"]]
-    if len(names) != fields.shape[1]:
+    times = description["target_times"]
+    channels = sum(map(len, times))
+    if any(own != times[0] for own in times) and channels > len(names):
+        raise ValueError(f"the targets {', '.join(description['targets'])} have different times; only equal ones can be written")
+
+    def predicted(x: Tensor) -> Tensor:
+        if not description["rollout"]:
+            return model.on(x, dataset.grid)
+        return rollout(lambda frames: model.on(frames, dataset.grid), x, len(times[0]))
+
+    with torch.no_grad():
+        fields = torch.cat([predicted(x) for x in dataset.load()[0].split(_BATCH)])
+    if channels != fields.shape[1]:
         raise ValueError(
             f"the model gives {fields.shape[1]} channels for the targets {', '.join(names)}; only scalar targets can be written"
         )
+    several = len(times[0]) > 1
+    parts = fields.unflatten(1, (len(names), -1)).unbind(1)
     return write_well(
         target,
-        dict(zip(names, np.moveaxis(fields, 1, 0), strict=True)),
+        {name: part.numpy() if several else part[:, 0].numpy() for name, part in zip(names, parts, strict=True)},
         dataset.grid,
+        times=times[0] if several else None,
         name=f"prediction of {dataset.file.name}",
         boundary=dataset.file.boundary,
         overwrite=True,

@@ -26,8 +26,9 @@ class FieldDataset(Dataset[tuple[Tensor, Tensor]]):
     path
         An HDF5 file; see `write_well`.
     inputs, targets
-        Field selections such as ``"a"`` or ``"u[-1]"``; see `Selection`. A scalar field is one channel, a
-        vector field D channels, a tensor field D².
+        Field selections such as ``"a"``, ``"u[-1]"`` or ``"u[0:10]"``; see `Selection`. A scalar field is one
+        channel, a vector field D channels, a tensor field D², and several time steps are as many times more,
+        one step after another.
     indices
         The samples to use, in this order; all of them by default.
     dtype
@@ -73,11 +74,14 @@ class FieldDataset(Dataset[tuple[Tensor, Tensor]]):
 
     @property
     def in_channels(self) -> int:
-        return sum(self.file.layout.components(s.field) for s in self.inputs)
+        return self._count(self.inputs)
 
     @property
     def out_channels(self) -> int:
-        return sum(self.file.layout.components(s.field) for s in self.targets)
+        return self._count(self.targets)
+
+    def _count(self, selections: Sequence[Selection]) -> int:
+        return sum(self.file.layout.components(s.field) * len(self.steps(s)) for s in selections)
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -95,9 +99,10 @@ class FieldDataset(Dataset[tuple[Tensor, Tensor]]):
         return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
 
     def _read(self, selection: Selection, samples: np.ndarray) -> Tensor:
-        """One selection, (N, components, *grid)."""
-        time = self._time_index(selection)
-        values = torch.from_numpy(self.file.read(selection.field, samples, time)).to(self.dtype)
+        """One selection, (N, steps · components, *grid)."""
+        steps = self.steps(selection)
+        read = self.file.read(selection.field, samples, slice(steps.start, steps.stop))
+        values = torch.from_numpy(read).to(self.dtype)
         if not self.allow_nonfinite:
             bad = int((~values.isfinite()).sum())
             if bad:
@@ -105,14 +110,15 @@ class FieldDataset(Dataset[tuple[Tensor, Tensor]]):
                     f"{self.file.path}: field {str(selection)!r} holds {bad} NaN or inf values of {values.numel()} as "
                     f"{self.dtype}; repair the data or pass allow_nonfinite=True"
                 )
-        # (N, *grid, D, D) -> (N, D D, *grid)
-        grid_end = 1 + len(self.grid)
-        return values.reshape(*values.shape[:grid_end], -1).movedim(-1, 1).contiguous()
+        # (N, steps, *grid, D, D) -> (N, steps D D, *grid)
+        grid_end = 2 + len(self.grid)
+        return values.reshape(*values.shape[:grid_end], -1).movedim(-1, 2).flatten(1, 2).contiguous()
 
-    def _time_index(self, selection: Selection) -> int:
+    def steps(self, selection: Selection) -> range:
+        """The time steps of a selection. Raises DataFileError for a step that the file does not have."""
         info = self.file.field(selection.field)
         try:
-            return selection.time_index(self.file.n_times if info.time_varying else 1)
+            return selection.steps(self.file.n_times if info.time_varying else 1)
         except ValueError as error:
             raise DataFileError(f"{self.file.path}: {error}") from None
 
@@ -121,7 +127,7 @@ class FieldDataset(Dataset[tuple[Tensor, Tensor]]):
             raise ValueError(f"{role} must be a list of fields such as ['u[0]'], got {texts!r}")
         selections = tuple(Selection.parse(text) for text in texts)
         for selection in selections:
-            self._time_index(selection)
+            self.steps(selection)
         return selections
 
     def _indices(self, given: Any) -> np.ndarray:

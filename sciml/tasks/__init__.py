@@ -3,6 +3,7 @@
 from sciml.tasks.normalized import NormalizedOperator
 from sciml.tasks.operator import OperatorTask
 from sciml.tasks.pinn import PinnTask
+from sciml.tasks.rollout import RolloutTask, rollout
 from sciml.tasks.task import Evaluation, Task
 
-__all__ = ["Evaluation", "NormalizedOperator", "OperatorTask", "PinnTask", "Task"]
+__all__ = ["Evaluation", "NormalizedOperator", "OperatorTask", "PinnTask", "RolloutTask", "Task", "rollout"]

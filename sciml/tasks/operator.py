@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -26,6 +26,8 @@ from sciml.tasks.normalized import NormalizedOperator
 from sciml.tasks.task import Evaluation, Task
 
 SAMPLES_SHOWN = 3
+Predictor = Callable[[Tensor, Grid], Tensor]
+"""From inputs (batch, channel, *grid) and their grid to fields in the targets' channels."""
 
 
 class OperatorTask(Task):
@@ -69,6 +71,8 @@ class OperatorTask(Task):
         self._validation = None if validation is None else self._test_set(validation, "validation")
         self._batches = Batches(train, batch_size, seed, device, workers)
         self.steps_per_epoch = self._batches.steps_per_epoch
+        self.out_channels = train.out_channels  # of the model
+        self._shown = (str(train.inputs[0]), str(train.targets[0]), 0)  # in figures: names, and channel of the target
 
     def _test_set(self, test: FieldDataset, name: str) -> TestSet:
         path = test.file.path
@@ -104,31 +108,36 @@ class OperatorTask(Task):
         return x, y
 
     def losses(self, model: nn.Module, batch: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
-        assert isinstance(model, NormalizedOperator)
         x, y = batch
-        prediction = model.on(x, self.grid)
+        return self._loss_of(self.predictor(model)(x, self.grid), y)
+
+    def _loss_of(self, prediction: Tensor, y: Tensor) -> dict[str, Tensor]:
         if self._loss == "h1":
             return {"relative_h1": relative_h1(prediction, y, self.grid).mean()}
         return {"relative_l2": relative_l2(prediction, y).mean()}
 
-    def check(self, model: nn.Module) -> None:
+    def predictor(self, model: nn.Module) -> Predictor:
+        """How the model predicts the targets on any grid."""
         assert isinstance(model, NormalizedOperator)
+        return model.on
+
+    def check(self, model: nn.Module) -> None:
+        predict = self.predictor(model)
         for test in self.tests:
             try:
                 with torch.no_grad():
-                    model.on(test.inputs[:1], test.grid)
+                    predict(test.inputs[:1], test.grid)
             except ValueError as error:
                 raise ValueError(f"{test.name}: {error}") from None
 
     def validate(self, model: nn.Module) -> dict[str, float]:
-        assert isinstance(model, NormalizedOperator)
         if self._validation is not None:
-            return {"val_rel_l2": super_resolution(model.on, self.grid, [self._validation])[0]["rel_l2"]}
+            rows = super_resolution(self.predictor(model), self.grid, [self._validation])
+            return {"val_rel_l2": rows[0]["rel_l2"]}
         return {f"rel_l2_{row['name']}": row["rel_l2"] for row in self._rows(model)}
 
     def _rows(self, model: nn.Module) -> list[dict[str, Any]]:
-        assert isinstance(model, NormalizedOperator)
-        return super_resolution(model.on, self.grid, self.tests) if self.tests else []
+        return super_resolution(self.predictor(model), self.grid, self.tests) if self.tests else []
 
     def evaluate(self, model: nn.Module) -> Evaluation:
         rows = self._rows(model)
@@ -142,29 +151,29 @@ class OperatorTask(Task):
         return Evaluation(metrics, self._figures(model, rows), format_table(rows))
 
     def _figures(self, model: nn.Module, rows: list[dict[str, Any]]) -> list[tuple[str, Any, str]]:
-        assert isinstance(model, NormalizedOperator)
+        predict = self.predictor(model)
         figures: list[tuple[str, Any, str]] = []
         resolution = self.grid.shape[0] if len(set(self.grid.shape)) == 1 else list(self.grid.shape)
         if len(rows) > 1:
             caption = "Relative L2 error against resolution, beside the interpolation of the model's own training-resolution prediction."
             figures.append(("superresolution.png", plot_superresolution(rows, resolution), caption))
-        names = (str(self.train.inputs[0]), str(self.train.targets[0]))
+        *names, channel = self._shown
         for test in sorted(self.tests, key=lambda test: test.grid.shape):
             size = " x ".join(map(str, test.grid.shape))
             with torch.no_grad():
-                prediction = model.on(test.inputs[:SAMPLES_SHOWN], test.grid)
+                prediction = predict(test.inputs[:SAMPLES_SHOWN], test.grid)
             figure = plot_comparison(
                 test.inputs[:SAMPLES_SHOWN, 0].cpu(),
-                prediction[:, 0].cpu(),
-                test.targets[:SAMPLES_SHOWN, 0].cpu(),
+                prediction[:, channel].cpu(),
+                test.targets[:SAMPLES_SHOWN, channel].cpu(),
                 test.grid,
-                names=names,
+                names=tuple(names),
             )
             stem = re.sub(r"\W+", "_", test.name)
             figures.append((f"fields_{stem}.png", figure, f"Test samples at {size} points ({test.name})."))
         finest = max(self.tests, key=lambda test: test.grid.shape)
         with torch.no_grad():
-            prediction = torch.cat([model.on(x, finest.grid) for x in finest.inputs.split(32)])
+            prediction = torch.cat([predict(x, finest.grid) for x in finest.inputs.split(32)])
         spectrum = error_spectrum(prediction.cpu(), finest.targets.cpu(), finest.grid)
         caption = f"Relative energy of the error by wavenumber ({finest.name}); the dashed line is the training grid's Nyquist wavenumber."
         figures.append(("spectrum.png", plot_spectrum(*spectrum, train_nyquist=nyquist(self.grid)), caption))

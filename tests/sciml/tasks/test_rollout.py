@@ -1,0 +1,168 @@
+import pytest
+import torch
+from torch import nn
+
+from operators import FNO
+from pdes import Axis, Grid
+from sciml.config import Component, Config, DataConfig, RolloutConfig, Stage, TrainConfig
+from sciml.data import FieldDataset, FieldFile, write_well
+from sciml.evaluate import relative_l2
+from sciml.experiment import train
+from sciml.predict import predict
+from sciml.tasks import NormalizedOperator, RolloutTask, rollout
+
+N, FRAMES, SHIFT = 24, 9, 1 / 8
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Waves that move by an eighth of the period from frame to frame."""
+
+    def write(name, n, samples, seed):
+        generator = torch.Generator().manual_seed(seed)
+        grid = Grid([Axis("x", n, periodic=True)])
+        x = grid.points()[0] - SHIFT * torch.arange(FRAMES, dtype=torch.float64)[:, None]
+        phases = torch.rand(samples, 2, 1, 1, generator=generator, dtype=torch.float64)
+        w = torch.cos(2 * torch.pi * (x + phases[:, 0])) + 0.5 * torch.sin(4 * torch.pi * (x + phases[:, 1]))
+        return write_well(
+            tmp_path / name, {"w": w}, grid, times=[0.5 * i for i in range(FRAMES)], name="advection"
+        )
+
+    return {"train": write("train.h5", N, 16, 0), "test": write("test.h5", N, 4, 1), "fine": write("fine.h5", 2 * N, 4, 1)}
+
+
+class Advection(nn.Module):
+    """The exact step, with a factor on it: its only parameter."""
+
+    def __init__(self, factor=1.0):
+        super().__init__()
+        self.factor = nn.Parameter(torch.tensor(factor))
+
+    def forward(self, x, coords=None):
+        return self.factor * x[:, -1:].roll(round(SHIFT * x.shape[-1]), -1)
+
+
+def task(files, inputs="w[0:3]", targets="w[3:9]", **options):
+    def dataset(name):
+        return FieldDataset(files[name], [inputs], [targets])
+
+    return RolloutTask(dataset("train"), [dataset("test"), dataset("fine")], batch_size=8, **options)
+
+
+def model_for(made, factor=1.0):
+    operator = FNO(3, 1, [4], 4)
+    model = NormalizedOperator(operator, *made.normalizers("standard", "standard"))
+    model.operator = Advection(factor)
+    model.inputs, model.targets = (type(model.inputs)(c, "none") for c in (3, 1))
+    return model
+
+
+def test_rollout_applies_the_model_to_its_own_output():
+    """Fibonacci's numbers, two channels a frame."""
+    frames = torch.tensor([[1.0, 10.0, 1.0, 10.0]])[..., None]
+    found = rollout(lambda last: last[:, :2] + last[:, 2:], frames, 5)
+    assert found[0, :, 0].tolist() == [2, 20, 3, 30, 5, 50, 8, 80, 13, 130]
+
+
+def test_the_exact_step_has_no_error_at_any_resolution(files):
+    made = task(files)
+    evaluation = made.evaluate(model_for(made))
+    assert [row["resolution"] for row in evaluation.metrics["superresolution"]] == [N, 2 * N]
+    assert all(row["rel_l2"] < 1e-6 for row in evaluation.metrics["superresolution"])
+    assert {name: len(errors) for name, errors in evaluation.metrics["rollout"].items()} == {"test": 6, "fine": 6}
+    assert evaluation.figures[0][0] == "rollout.png"
+
+
+def test_the_error_of_a_frame_is_that_of_the_factor_to_its_number(files):
+    made = task(files)
+    errors = made.evaluate(model_for(made, 0.9)).metrics["rollout"]["test"]
+    torch.testing.assert_close(errors, [1 - 0.9**k for k in range(1, 7)], rtol=1e-5, atol=0)
+
+
+def test_stretches_begin_anywhere(files):
+    made = task(files, unroll=2)
+    exact, starts = model_for(made), set()
+    for step in range(60):
+        frames, truth = made.batch(step, exact)
+        assert (frames.shape[1], truth.shape[1]) == (3, 2)
+        assert float(made.losses(exact, (frames, truth))["relative_l2"].detach()) < 1e-6
+        series = torch.cat(made.train.load(), 1)
+        starts |= {s for s in range(5) if any(torch.equal(frames[0], row[s : s + 3]) for row in series)}
+    assert starts == {0, 1, 2, 3, 4}
+
+
+def test_losses_weigh_frames_alike_and_gradients_go_through_all_of_them(files):
+    made = task(files, unroll=3)
+    model = model_for(made, 0.9)
+    loss = made.losses(model, made.batch(0, model))["relative_l2"]
+    loss.backward()
+    # the mean over k of 1 - fᵏ, with the derivative -k fᵏ⁻¹
+    assert float(loss.detach()) == pytest.approx(sum(1 - 0.9**k for k in (1, 2, 3)) / 3, rel=1e-5)
+    assert float(model.operator.factor.grad) == pytest.approx(-(1 + 2 * 0.9 + 3 * 0.81) / 3, rel=1e-5)
+
+
+def test_pushforward_takes_the_last_frame_and_its_gradient_alone(files):
+    made = task(files, unroll=3, pushforward=True)
+    model = model_for(made, 0.9)
+    loss = made.losses(model, made.batch(0, model))["relative_l2"]
+    loss.backward()
+    assert float(loss.detach()) == pytest.approx(1 - 0.9**3, rel=1e-5)
+    assert float(model.operator.factor.grad) == pytest.approx(-(0.9**2), rel=1e-5)
+
+
+def test_noise_has_its_norm_and_repeats(files):
+    quiet, noisy = task(files), task(files, noise=0.1)
+    clean, other = (made.batch(3, model_for(made))[0] for made in (quiet, noisy))
+    assert float(relative_l2(other, clean).mean()) == pytest.approx(0.1, rel=0.2)
+    assert torch.equal(other, noisy.batch(3, model_for(noisy))[0])
+
+
+def test_statistics_are_those_of_all_frames(files):
+    made = task(files)
+    inputs, targets = made.normalizers("standard", "scale")
+    series = torch.cat(made.train.load(), 1)
+    torch.testing.assert_close(inputs.std, series.std(correction=0).expand(3))
+    torch.testing.assert_close(targets.std, series.square().mean().sqrt().expand(1))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"inputs": "w[0:3]", "targets": "w[4:9]"}, "frames of one field to those that follow"),
+        ({"unroll": 7}, "unroll is 7, but data.targets has 6 frames"),
+    ],
+)
+def test_errors(files, options, message):
+    with pytest.raises(ValueError, match=message):
+        task(files, **options)
+
+
+@pytest.fixture
+def config(files, tmp_path):
+    return Config(
+        output=str(tmp_path / "run"),
+        data=DataConfig(
+            train=str(files["train"]),
+            test=[str(files["test"]), str(files["fine"])],
+            inputs=["w[0:2]"],
+            targets=["w[2:9]"],
+            batch_size=8,
+        ),
+        model=Component("FNO", {"modes": [4], "width": 16, "layers": 1}),
+        train=TrainConfig(
+            stages=[Stage("Adam", steps=300, schedule="one-cycle", options={"lr": 1e-2})],
+            rollout=RolloutConfig(unroll=2, noise=0.01),
+        ),
+    )
+
+
+def test_a_run_learns_the_step_and_predicts_files(config, files, tmp_path):
+    report, _ = train(config)
+    assert report["rel_l2"] < 0.1
+    assert report["superresolution"][1]["rel_l2"] < 0.1
+    out = predict(config.output, files["fine"], tmp_path / "out.h5")
+    with FieldFile(out) as found, FieldFile(files["fine"]) as truth:
+        assert found.times.tolist() == truth.times[2:].tolist()
+        expected = torch.from_numpy(truth.read("w")[:, 2:])
+        errors = relative_l2(torch.from_numpy(found.read("w")).to(expected), expected)
+    assert float(errors.mean()) == pytest.approx(report["superresolution"][1]["rel_l2"], rel=1e-4)
