@@ -10,6 +10,7 @@ from .hdf5 import DataFileError as DataFileError
 from .make import make_dataset as make_dataset
 from .make import make_resolutions as make_resolutions
 from .moments import Moments as Moments
+from .noise import with_noise as with_noise
 from .normalizer import Normalizer as Normalizer
 from .reader import FieldFile as FieldFile
 from .recipes import list_recipes as list_recipes
