@@ -142,6 +142,7 @@ def make_operator(
         batch_size=data.batch_size,
         loss=config.train.loss,
         transpose=data.transpose,
+        input_noise=data.input_noise,
         seed=config.seed,
         device=device,
         workers=data.workers,

@@ -102,7 +102,10 @@ def _parser() -> argparse.ArgumentParser:
         "--resolution", nargs="+", type=int, metavar="N", help="points an axis; several make a file each"
     )
     p.add_argument(
-        "--intervals", type=int, metavar="N", help="equal intervals of time, a stored state at the ends of each"
+        "--intervals",
+        type=int,
+        metavar="N",
+        help="equal intervals of time, a stored state at the ends of each",
     )
     p.add_argument("--seed", type=int, default=0)
     p.set_defaults(run=_data_make)

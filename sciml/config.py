@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -71,6 +72,7 @@ class DataConfig:
     batch_size : samples a step
     normalize_inputs, normalize_targets : "standard", "scale" (keeps zero at zero) or "none", per channel
     transpose : swap the two space axes of half of the samples at random; for data with that symmetry
+    input_noise : relative L2 norm of the noise on the inputs: drawn anew at each step, and once, by the seed, for tests
     """
 
     train: str = ""
@@ -82,6 +84,7 @@ class DataConfig:
     normalize_inputs: Literal["standard", "scale", "none"] = "standard"
     normalize_targets: Literal["standard", "scale", "none"] = "standard"
     transpose: bool = False
+    input_noise: float = 0.0
     workers: int = 0
 
 
@@ -297,6 +300,10 @@ def _validate(config: Config) -> None:
     if not 0 <= config.points.adaptive <= 1:
         raise ValueError(f"points.adaptive is a share from 0 to 1, not {config.points.adaptive}")
     if config.data is not None:
+        if not 0 <= config.data.input_noise < math.inf:
+            raise ValueError(
+                f"data.input_noise is the norm of the noise over that of the inputs, 0 or more, not {config.data.input_noise}"
+            )
         if not 0 <= config.data.validation < 1:
             raise ValueError(f"data.validation is a share from 0 to below 1, not {config.data.validation}")
         for key in ("train", "inputs", "targets"):

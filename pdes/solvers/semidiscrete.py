@@ -10,6 +10,7 @@ from torch import Tensor
 from pdes.grid import Grid
 from pdes.pde import PDE, State
 from pdes.solvers.clock import SpaceTimeDerivatives, by_clock
+from pdes.solvers.fourier_modes import FourierModes
 
 _SINGULAR = 1e-13
 """A symbol below this fraction of its largest value is zero."""
@@ -49,12 +50,10 @@ class PeriodicSystem:
         self._pde, self._grid, self._name = pde, grid, type(pde).__name__
         like = next(iter(initial.values()))
         self._batch, self._device = like.shape[0], like.device
-        self._space = tuple(range(-len(grid), 0))
+        self._modes = FourierModes(grid, self._device)
+        self._to_modes, self._to_values = self._modes.of, self._modes.values
         self._mesh = dict(zip(grid.names, grid.mesh(device=self._device), strict=True))
         self._inputs = dict(inputs)
-        modes = torch.meshgrid(*self._mode_numbers(), indexing="ij")
-        self._kept = torch.stack([abs(m) < axis.n / 3 for m, axis in zip(modes, grid, strict=True)]).all(0)
-        self._mode_square = torch.stack([m**2 for m in modes]).sum(0)
         self._generator = torch.Generator().manual_seed(0)
 
         with torch.enable_grad():
@@ -72,33 +71,6 @@ class PeriodicSystem:
         self.start = self._to_modes(torch.stack([initial[name] for name in self.evolving], dim=1))
         with torch.enable_grad():
             self.symbol = self._linearise(times[0])
-
-    # --- transforms and test fields -----------------------------------------------------------------
-
-    def _mode_numbers(self) -> list[Tensor]:
-        full = [
-            torch.fft.fftfreq(axis.n, 1 / axis.n, dtype=torch.float64, device=self._device)
-            for axis in self._grid
-        ]
-        full[-1] = full[-1][: self._grid.shape[-1] // 2 + 1].abs()
-        return full
-
-    def _to_modes(self, values: Tensor) -> Tensor:
-        return torch.fft.rfftn(values, dim=self._space) * self._kept
-
-    def _to_values(self, modes: Tensor) -> Tensor:
-        return torch.fft.irfftn(modes, s=self._grid.shape, dim=self._space)
-
-    def _impulse(self, decay: int) -> tuple[Tensor, Tensor]:
-        """A field that holds every kept mode, and its coefficients (1 + |m|²)^-decay."""
-        spectrum = self._kept / (1 + self._mode_square) ** decay
-        return self._to_values(spectrum.to(torch.complex128)), spectrum
-
-    def _noise(self, decay: int) -> Tensor:
-        """A random field (batch, *grid) of largest value 1 with the same decay."""
-        white = torch.randn(self._batch, *self._grid.shape, generator=self._generator, dtype=torch.float64)
-        field = self._to_values(self._to_modes(white.to(self._device)) * self._impulse(decay)[1])
-        return field / field.abs().amax()
 
     # --- the residual -------------------------------------------------------------------------------
 
@@ -144,12 +116,14 @@ class PeriodicSystem:
             )
             size = base.square().mean().sqrt()
             # near the initial state, where the equation makes sense, yet nowhere constant
-            fields[name] = base + (0.05 * size if size > 0 else 1.0) * self._noise(2)
+            fields[name] = base + (0.05 * size if size > 0 else 1.0) * self._modes.noise(
+                self._batch, self._generator, 2
+            )
         t = times[0]
         rest = self._moving(fields, t, {})
         if not torch.isfinite(rest).all():
             raise ValueError(f"{self._name}: the residual is not finite within 5% of the initial state")
-        shakes = {name: self._noise(1) for name in self._pde.fields}
+        shakes = {name: self._modes.noise(self._batch, self._generator, 1) for name in self._pde.fields}
         responses = {name: self._moving(fields, t, {name: shakes[name]}) - rest for name in self._pde.fields}
         if any(self._moving(fields, t, {}, {name: shakes[name]}).ne(rest).any() for name in self._pde.fields):
             raise ValueError(
@@ -174,19 +148,20 @@ class PeriodicSystem:
         def change(name: str, bump: Tensor) -> Tensor:
             return self._moving(fields, t, {name: bump}) - rest
 
-        why = "the time derivative must have a constant coefficient, as in u_t = F(u)"
         mass = self._operator(self.evolving, self._evolution_rows, change, 0)
         for now in times:
             still = self._frozen(fields, now)
             moved = self._moving(fields, now, shakes) - still
-            self._verify(mass, self.evolving, self._evolution_rows, shakes, moved, why)
+            if not self._agrees(mass, self.evolving, self._evolution_rows, shakes, moved):
+                raise ValueError(
+                    f"{self._name}: the time derivative must have a constant coefficient, as in u_t = F(u)"
+                )
         self._inverse_mass = self._invert(mass, self.evolving, singular_mean=False)
 
         if self.constrained:
             flat = {
                 name: torch.zeros_like(v) if name in self.constrained else v for name, v in fields.items()
             }
-            why = f"a residual without time derivative must be linear in {', '.join(self.constrained)} with constant coefficients"
             without = self._frozen(flat, t)
 
             def shift(name: str, bump: Tensor) -> Tensor:
@@ -196,7 +171,11 @@ class PeriodicSystem:
             bumped = {**flat, **{name: shakes[name] for name in self.constrained}}
             for now in times:
                 moved = self._frozen(bumped, now) - self._frozen(flat, now)
-                self._verify(coupling, self.constrained, self._constraint_rows, shakes, moved, why)
+                if not self._agrees(coupling, self.constrained, self._constraint_rows, shakes, moved):
+                    raise ValueError(
+                        f"{self._name}: a residual without time derivative must be linear in "
+                        f"{', '.join(self.constrained)} with constant coefficients"
+                    )
             self._inverse_coupling = self._invert(coupling, self.constrained, singular_mean=True)
             self._source = self._linear_source(flat, times)
 
@@ -208,49 +187,46 @@ class PeriodicSystem:
             return self._frozen({**fields, name: bump.expand_as(flat[name])}, times[0])
 
         symbol = self._operator(self.evolving, self._constraint_rows, source, 1)
-        try:
-            for now in times:
-                found = self._frozen(flat, now)
-                self._verify(symbol, self.evolving, self._constraint_rows, flat, found, "")
-        except ValueError:
-            return None
-        return symbol
+        linear = all(
+            self._agrees(symbol, self.evolving, self._constraint_rows, flat, self._frozen(flat, now))
+            for now in times
+        )
+        return symbol if linear else None
 
     def _operator(
         self, names: tuple[str, ...], rows: Tensor, change: Callable[[str, Tensor], Tensor], decay: int
     ) -> Tensor:
         """The matrix symbol (*modes, row, column) of the linear map from the fields ``names`` to the residuals ``rows``."""
-        bump, spectrum = self._impulse(decay)
+        bump, spectrum = self._modes.impulse(decay)
         columns = [self._to_modes(change(name, bump)[0, rows]) for name in names]
-        symbol = torch.stack(columns, dim=-1) / torch.where(self._kept, spectrum, 1.0)[None, ..., None]
+        symbol = torch.stack(columns, dim=-1) / torch.where(self._modes.kept, spectrum, 1.0)[None, ..., None]
         return symbol.movedim(0, -2)
 
-    def _verify(
+    def _agrees(
         self,
         symbol: Tensor,
         names: tuple[str, ...],
         rows: Tensor,
         fields: Mapping[str, Tensor],
         found: Tensor,
-        why: str,
-    ) -> None:
+    ) -> bool:
+        """Whether ``symbol`` takes the fields ``names`` to the residuals ``rows`` that were found."""
         expected = self._apply(symbol, self._to_modes(torch.stack([fields[name] for name in names], dim=1)))
         error = (self._to_modes(found[:, rows]) - expected).norm()
-        if not error <= _AGREE * expected.norm():
-            raise ValueError(f"{self._name}: {why}")
+        return bool(error <= _AGREE * expected.norm())  # false for NaN
 
     def _invert(self, symbol: Tensor, names: tuple[str, ...], *, singular_mean: bool) -> Tensor:
         values = torch.linalg.svdvals(symbol)
         floor = _SINGULAR * float(values.max())
-        singular = (values[..., -1] <= floor) & self._kept
+        singular = (values[..., -1] <= floor) & self._modes.kept
         if singular_mean:
-            singular = singular & (self._mode_square > 0)
+            singular = singular & (self._modes.square > 0)
         if singular.any():
             raise ValueError(
                 f"{self._name}: the residuals do not determine {', '.join(names)}; "
                 "an incompressible flow, for one, needs its vorticity form"
             )
-        return torch.linalg.pinv(symbol, atol=floor, rtol=0.0) * self._kept[..., None, None]
+        return torch.linalg.pinv(symbol, atol=floor, rtol=0.0) * self._modes.kept[..., None, None]
 
     @staticmethod
     def _apply(symbol: Tensor, modes: Tensor) -> Tensor:
@@ -290,12 +266,12 @@ class PeriodicSystem:
         It only divides the rate between the exponential and the Runge-Kutta part of a step, so where there is
         no such symbol (coefficients explicit in x, a singular state) zero serves: all is left to Runge-Kutta.
         """
-        space = self._space
+        space = self._modes.dims
         mean = self._to_values(self.start).mean(space, keepdim=True).expand(-1, -1, *self._grid.shape)
         inputs = {
             name: value.mean(space, keepdim=True).expand_as(value) for name, value in self._inputs.items()
         }
-        bump, spectrum = self._impulse(1)
+        bump, spectrum = self._modes.impulse(1)
         shift = [axis.n // 3 for axis in self._grid]
 
         def push(direction: Tensor) -> Tensor:
@@ -311,5 +287,5 @@ class PeriodicSystem:
             there, shifted = push(direction), push(direction.roll(shift, space))
             back = self._to_modes(self._to_values(shifted).roll([-s for s in shift], space))
             if (back - there).norm() <= _AGREE * there.norm():  # false for NaN
-                symbol[:, j] = there[:, j] / torch.where(self._kept, spectrum, 1.0)
+                symbol[:, j] = there[:, j] / torch.where(self._modes.kept, spectrum, 1.0)
         return symbol

@@ -107,6 +107,8 @@ class Solver:
 
 
 SOLVERS = {
-    "periodic": Solver(_solve_evolution, (("times",), ("intervals", "dt", "rtol", "start")), band_limited=True),
+    "periodic": Solver(
+        _solve_evolution, (("times",), ("dt", "rtol", "start", "intervals")), band_limited=True
+    ),
     "darcy": Solver(_solve_elliptic, ((), ())),
 }

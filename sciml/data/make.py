@@ -96,9 +96,13 @@ def make_resolutions(
             solved = SOLVERS[plan.solver].solve(plan.pde, given, grid, options)
             for size, stored in zip(sizes, parts, strict=True):
                 for name, values in stored.items():
-                    values += [at_points(field, grid, size).to(torch.float32).numpy() for field in solved[name]]
+                    values += [
+                        at_points(field, grid, size).to(torch.float32).numpy() for field in solved[name]
+                    ]
             bar.update(len(batch))
-    parameters = {key: float(value) for key, value in vars(plan.pde).items() if isinstance(value, int | float)}
+    parameters = {
+        key: float(value) for key, value in vars(plan.pde).items() if isinstance(value, int | float)
+    }
     return [
         write_well(
             target,

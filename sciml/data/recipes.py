@@ -210,7 +210,9 @@ def _grids(domain: object, given: object) -> tuple[tuple[Grid, ...], int]:
         if not isinstance(ends, list) or len(ends) != 2:
             raise ValueError(f"domain: {name}: expected [lower, upper], found {ends!r}")
         lower, upper = (float(_number(f"domain: {name}", end)) for end in ends)
-        axes.append(Axis(name, max(sizes), lower, upper, stated["convention"], bool(stated.get("periodic", False))))
+        axes.append(
+            Axis(name, max(sizes), lower, upper, stated["convention"], bool(stated.get("periodic", False)))
+        )
     if not axes:
         raise ValueError("domain: expected [lower, upper] for each axis by name")
     return tuple(Grid(axes).resized(size) for size in sizes), _count("grid: store", stated["store"])

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from pdes import Grid
-from sciml.data import Batches, FieldDataset, Normalizer
+from sciml.data import Batches, FieldDataset, Normalizer, with_noise
 from sciml.data.normalizer import Mode
 from sciml.evaluate import (
     TestSet,
@@ -41,7 +41,8 @@ class OperatorTask(Task):
     batch_size : samples a step
     loss : "l2" or "h1"
     transpose : swap the two axes of half of the samples at random
-    seed, device : of the order of the samples; of the fields
+    input_noise : relative L2 norm of the noise on all inputs, see `with_noise`: anew at each step, fixed for tests
+    seed, device : of the order of the samples and the noise; of the fields
 
     Raises ValueError where a test file has other channels or another domain than the training file, or where
     ``transpose`` is asked of fields that it does not suit.
@@ -56,13 +57,15 @@ class OperatorTask(Task):
         batch_size: int = 32,
         loss: str = "l2",
         transpose: bool = False,
+        input_noise: float = 0.0,
         seed: int = 0,
         device: torch.device | str = "cpu",
         workers: int = 0,
     ) -> None:
         self.train = train
         self.grid: Grid = train.grid
-        self._loss, self._transpose, self._seed, self._device = loss, transpose, seed, device
+        self._loss, self._transpose, self._noise = loss, transpose, input_noise
+        self._seed, self._device = seed, device
         if transpose:
             _require_transposable(train)
         self.tests = [
@@ -90,7 +93,14 @@ class OperatorTask(Task):
                     f"{mine.name!r} is {mine.convention} on [{mine.lower:g}, {mine.upper:g}]; convert the file to the same grid convention"
                 )
         x, y = test.load()
+        x = self._measured(x, self._generator(-1))
         return TestSet(name, test.grid, x.to(self._device), y.to(self._device))
+
+    def _generator(self, step: int) -> torch.Generator:
+        return torch.Generator().manual_seed(self._seed * 1_000_003 + step)
+
+    def _measured(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        return with_noise(x, self._noise, generator) if self._noise else x
 
     def normalizers(self, inputs: Mode, targets: Mode) -> tuple[Normalizer, Normalizer]:
         """Statistics of the training samples, one pass each."""
@@ -101,11 +111,11 @@ class OperatorTask(Task):
 
     def batch(self, step: int, model: nn.Module) -> tuple[Tensor, Tensor]:
         x, y = self._batches[step]
+        generator = self._generator(step)
         if self._transpose:
-            generator = torch.Generator().manual_seed(self._seed * 1_000_003 + step)
             swap = (torch.rand(len(x), generator=generator) < 0.5).to(x.device).reshape(-1, 1, 1, 1)
             x, y = (torch.where(swap, field.mT, field) for field in (x, y))
-        return x, y
+        return self._measured(x, generator), y
 
     def losses(self, model: nn.Module, batch: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
         x, y = batch

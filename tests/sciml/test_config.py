@@ -82,6 +82,11 @@ def test_a_resolved_configuration_loads_again(path, tmp_path):
         ("problem: {name: p}\n", [], "train.stages is empty"),
         ("problem: {name: p}\ntrain: {stages: [{steps: 1, epochs: 2}]}\n", [], "give either steps or epochs"),
         ("problem: {name: p}\ntrain: {stages: [{steps: 0}]}\n", [], "at least one step, not 0"),
+        (
+            "data: {train: a, inputs: [u], targets: [a], input_noise: -0.1}\ntrain: {stages: [{steps: 1}]}\n",
+            [],
+            "data.input_noise is the norm of the noise over that of the inputs, 0 or more, not -0.1",
+        ),
         ("data: {train: a, targets: [u]}\ntrain: {stages: [{steps: 1}]}\n", [], "data.inputs is missing"),
         ("a: [1,\n b: }", [], "while parsing"),
         ("- a\n", [], "expected keys and values"),

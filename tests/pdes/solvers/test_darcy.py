@@ -8,6 +8,7 @@ from pdes.equations import Darcy
 from pdes.grid import Axis, Grid
 from pdes.residual import point_residual
 from pdes.solvers import solve_darcy
+from pdes.solvers.darcy import _inverse_laplacian, _matrix
 
 
 def box(nx, ny, convention="vertices"):
@@ -79,6 +80,26 @@ def test_symmetry_scaling_and_batch():
     torch.testing.assert_close(u / 6, solve_darcy(3 * a, grid, 1.0))
     f = torch.rand(3, 9, 11, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     torch.testing.assert_close(solve_darcy(a, grid, f)[2:], solve_darcy(a[2:], grid, f[2]))
+
+
+@pytest.mark.parametrize("convention", ["vertices", "centres"])
+@pytest.mark.parametrize("contrast", [2.0, 99.0])
+def test_iterations_and_factorisation_agree(convention, contrast, monkeypatch):
+    grid = box(24, 37, convention)
+    a = torch.rand(2, *grid.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    a = torch.where(a < 0.5, 1.0, contrast)
+    iterated = solve_darcy(a, grid)
+    monkeypatch.setattr("pdes.solvers.darcy._MODERATE_CONTRAST", 0.0)
+    torch.testing.assert_close(iterated, solve_darcy(a, grid), rtol=0, atol=1e-9 * iterated.max().item())
+
+
+@pytest.mark.parametrize("convention", ["vertices", "centres"])
+def test_the_preconditioner_is_the_inverse_of_the_laplacian(convention):
+    grid = Grid(Axis(name, n, 1.0, 1.5 + n, convention) for name, n in zip("xyz", (5, 8, 6), strict=True))
+    matrix = _matrix(np.ones(grid.shape), grid)
+    shape = grid.shape if convention == "centres" else tuple(n - 2 for n in grid.shape)
+    f = np.random.default_rng(0).normal(size=matrix.shape[0])
+    np.testing.assert_allclose(matrix @ _inverse_laplacian(grid, shape)(f), f, atol=1e-12)
 
 
 def test_three_dimensions():

@@ -96,3 +96,26 @@ def test_a_constraint_may_be_nonlinear_in_the_other_fields():
     slope = 2 / 5 * torch.cos(x) + torch.sin(2 * x) / 8
     bend = -2 / 5 * torch.sin(x) + torch.cos(2 * x) / 4
     torch.testing.assert_close(rate, -(torch.cos(x) * slope + (1 + torch.sin(x)) * bend), rtol=0, atol=1e-12)
+
+
+def test_a_linear_constraint_costs_no_evaluation_of_the_residual():
+    calls = []
+
+    class Counted(NavierStokes):
+        def residual(self, s, d):
+            calls.append(1)
+            return super().residual(s, d)
+
+    grid = torus(16, 12)
+    w = random_field(2, 16, 12)
+    system = PeriodicSystem(Counted(nu=0.1), grid, {"w": w}, {"f": torch.ones_like(w)}, (0.0, 1.0))
+    calls.clear()
+    rate = as_values(system.rate(system.start, 0.0), grid)[:, 0]
+    assert len(calls) == 1
+    fields = system.fields(system.start, 0.0)
+    u, v = spectral_derivative(fields["psi"], -1, 1, TURN), -spectral_derivative(fields["psi"], -2, 1, TURN)
+    slope_x, slope_y, bend_x, bend_y = (
+        spectral_derivative(fields["w"], dim, order, TURN) for order in (1, 2) for dim in (-2, -1)
+    )
+    expected = 1 + 0.1 * (bend_x + bend_y) - u * slope_x - v * slope_y
+    torch.testing.assert_close(rate, as_values(system._to_modes(expected), grid), rtol=0, atol=1e-10)

@@ -130,8 +130,54 @@ def test_a_seed_gives_the_same_samples_at_every_resolution_and_number(write, tmp
     assert not np.array_equal(np.unique(other), np.unique(fine[:2]))
 
 
+def test_periodic_solutions_at_any_points_and_intervals_of_time(write, tmp_path):
+    """Heat from modes up to 8: what 24 and 80 points hold of 32 is the decay of each mode."""
+    recipe = write(EVOLUTION)
+    paths = {size: tmp_path / f"{size}.h5" for size in (24, 32, 80)}
+    made = make_resolutions(recipe, paths, intervals=4, seed=3, progress=False)
+    assert made == list(paths.values())
+    spectra = {}
+    for size, path in paths.items():
+        fields, grid, times, _ = read(path)
+        assert grid["x"].n == size
+        np.testing.assert_allclose(times, [0, 0.25, 0.5, 0.75, 1])
+        spectra[size] = np.fft.rfft(fields["u"].astype(np.float64), axis=2, norm="forward")
+        decay = np.exp(-0.05 * (np.pi * np.arange(9)) ** 2 * 0.25)
+        np.testing.assert_allclose(spectra[size][:, 1, :9], spectra[size][:, 0, :9] * decay, atol=1e-6)
+        np.testing.assert_allclose(spectra[size][:, :, :9], spectra[24][:, :, :9], atol=1e-6)
+        assert np.abs(spectra[size][:, :, 9:]).max() < 1e-6
+
+
+def test_intervals_in_the_recipe(write, tmp_path):
+    recipe = changed(EVOLUTION, "solver", value={"name": "periodic", "times": [0.0, 3.0], "intervals": 6})
+    for intervals, times in ((None, np.linspace(0, 3, 7)), (2, [0, 1.5, 3])):
+        out = make_dataset(
+            write(recipe), tmp_path / "a.h5", n_samples=1, intervals=intervals, overwrite=True, progress=False
+        )
+        np.testing.assert_allclose(read(out)[2], times)
+
+
+def test_the_solve_resolution_follows_from_what_is_stored(write, tmp_path):
+    """The same medium on two grids: 17 points hold those of 5 and 9, and 25 those of 5 and 13, but come second."""
+    recipe = write(changed(ELLIPTIC, "grid", "solve", value=[17, 25]))
+    on_17, alone, on_25 = (
+        make_resolutions(recipe, {n: tmp_path / f"{k}_{n}.h5" for n in sizes}, n_samples=1, progress=False)
+        for k, sizes in enumerate(((5, 9), (5,), (5, 13)))
+    )
+    coarse, again, other = (read(paths[0])[0] for paths in (on_17, alone, on_25))
+    np.testing.assert_array_equal(coarse["u"], again["u"])
+    np.testing.assert_array_equal(coarse["u"], read(on_17[1])[0]["u"][:, :, ::2, ::2])
+    np.testing.assert_array_equal(other["u"], read(on_25[1])[0]["u"][:, :, ::3, ::3])
+    np.testing.assert_array_equal(coarse["a"], other["a"])
+    difference = np.linalg.norm(coarse["u"] - other["u"]) / np.linalg.norm(coarse["u"])
+    assert 0 < difference < 0.3
+    message = r"13 is not nested in the 17 vertices points; .*; axis 'x': resolution 17 is not nested in the 25 vertices points"
+    with pytest.raises(ValueError, match=message):
+        make_resolutions(recipe, {17: tmp_path / "x.h5", 13: tmp_path / "y.h5"}, progress=False)
+
+
 def test_the_data_sets_of_the_project_are_found_by_name():
-    assert {"burgers", "darcy"} <= set(list_recipes())
+    assert {"burgers", "darcy", "navier_stokes"} <= set(list_recipes())
     for name in list_recipes():
         assert read_recipe(find_recipe(name)).name == name
     with pytest.raises(ValueError, match=r"no data set 'burger'; there are .*burgers.*darcy"):
@@ -190,6 +236,14 @@ def changed(base, *keys, value):
             changed(EVOLUTION, "grid", "solve", value=0),
             "grid: solve: expected a positive whole number, found 0",
         ),
+        (
+            changed(EVOLUTION, "grid", "solve", value=[]),
+            r"grid: solve: expected a positive whole number, found \[\]",
+        ),
+        (
+            changed(EVOLUTION, "solver", "intervals", value=0.5),
+            "solver: intervals: expected a positive whole number, found 0.5",
+        ),
         (changed(EVOLUTION, "grid", "convention", value="middle"), "unknown grid convention 'middle'"),
         (changed(EVOLUTION, "fields", value={"v": {"constant": 1}}), "fields: unknown key v; there are u"),
         (changed(EVOLUTION, "fields", "u", "alpha", value=None), "fields: u: key alpha is missing"),
@@ -244,10 +298,17 @@ def test_wrong_arguments_are_named(write, tmp_path):
         make_dataset(tmp_path / "none.yaml", out)
     with pytest.raises(ValueError, match="n_samples=0"):
         make_dataset(recipe, out, n_samples=0)
+    for size in (0, 1):
+        with pytest.raises(ValueError, match=rf"resolution {size} is not nested .* 2, 4, 8, 16, 32"):
+            make_dataset(recipe, out, resolution=size)
+    with pytest.raises(ValueError, match="intervals: expected a positive whole number, found 0"):
+        make_dataset(recipe, out, intervals=0)
     with pytest.raises(
-        ValueError, match=r"resolution 12 is not nested in the 32 half-open points.* 2, 4, 8, 16, 32"
+        ValueError, match=r"resolution 12 is not nested in the 17 vertices points.* 3, 5, 9, 17"
     ):
-        make_dataset(recipe, out, resolution=12)
+        make_dataset(write(ELLIPTIC), out, resolution=12)
+    with pytest.raises(ValueError, match="porous is steady: it has no intervals of time"):
+        make_dataset(write(ELLIPTIC), out, intervals=4)
     wrong = changed(ELLIPTIC, "equation", "name", value="Poisson")
     wrong["fields"] = {"f": {"constant": 1.0}}
     with pytest.raises(

@@ -99,6 +99,37 @@ def test_transposition(tmp_path, model):
     assert not torch.equal(tx, swapped.batch(1, model)[0])
 
 
+def test_input_noise_is_new_at_each_step_and_fixed_for_tests(diffusion_files, model):
+    train, test = dataset(diffusion_files["train"]), dataset(diffusion_files["test"])
+
+    def task(seed=0, noise=0.1):
+        return OperatorTask(train, [test], validation=test, batch_size=64, input_noise=noise, seed=seed)
+
+    def noise_of(step, task):
+        x, y = task.batch(step, model)
+        clean = OperatorTask(train, batch_size=64, seed=task._seed).batch(step, model)
+        assert torch.equal(y, clean[1])
+        return x - clean[0]
+
+    first, second = (noise_of(step, task()) for step in (0, 1))
+    assert first.norm() / train.load()[0].norm() == pytest.approx(0.1, rel=0.1)
+    assert torch.equal(first, noise_of(0, task()))
+    correlation = (first * second).sum() / first.norm() / second.norm()
+    assert abs(correlation) < 0.2
+    x, y = test.load()
+    (measured,) = task().tests
+    assert (measured.inputs - x).norm() / x.norm() == pytest.approx(0.1, rel=0.1)
+    assert torch.equal(measured.targets, y)
+    assert torch.equal(measured.inputs, task().tests[0].inputs)
+    assert not torch.equal(measured.inputs, task(seed=1).tests[0].inputs)
+    assert torch.equal(task(noise=0.0).tests[0].inputs, x)
+    assert task().validate(model)["val_rel_l2"] == pytest.approx(
+        float(relative_l2(model(measured.inputs), y).mean().detach()), rel=1e-5
+    )
+    # the statistics of the model are those of the fields, not of the noise
+    torch.testing.assert_close(task().normalizers("standard", "scale")[0].std, model.inputs.std)
+
+
 def test_test_files_must_fit(tmp_path, diffusion_files):
     grid = Grid([Axis("x", 16, upper=2.0, periodic=True)])
     write_well(tmp_path / "long.h5", {"a": torch.rand(3, 16), "u": torch.rand(3, 16)}, grid, name="long")
