@@ -135,9 +135,10 @@ def make_operator(
             FieldDataset(data.train, data.inputs, data.targets, dtype=dtype, indices=parts[k]) for k in parts
         )
     rollout = config.train.rollout
-    task = (OperatorTask if rollout is None else partial(RolloutTask, **asdict(rollout)))(
-        train,
-        [FieldDataset(path, data.inputs, data.targets, dtype=dtype) for path in data.test],
+    make_task = OperatorTask if rollout is None else partial(RolloutTask, **asdict(rollout))
+    task = make_task(
+        train=train,
+        tests=[FieldDataset(path, data.inputs, data.targets, dtype=dtype) for path in data.test],
         validation=validation,
         batch_size=data.batch_size,
         loss=config.train.loss,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sciml.benchmarks import benchmark_config
 from sciml.catalogue import CATALOGUE
-from sciml.config import load_config
+from sciml.config_file import load_config
 from sciml.data import check_well, convert, make_resolutions, summarize
 from sciml.experiment import evaluate, train
 from sciml.predict import predict

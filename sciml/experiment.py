@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from sciml.assemble import assemble
-from sciml.config import Config, dump_config, load_config
+from sciml.config import Config
+from sciml.config_file import dump_config, load_config
 from sciml.evaluate import at_resolutions
 from sciml.tasks import OperatorTask
 from sciml.train import RunFolder, Trainer, load_model, save_model, write_run_report

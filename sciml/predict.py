@@ -70,7 +70,9 @@ def _predict_fields(
     times = description["target_times"]
     channels = sum(map(len, times))
     if any(own != times[0] for own in times) and channels > len(names):
-        raise ValueError(f"the targets {', '.join(description['targets'])} have different times; only equal ones can be written")
+        raise ValueError(
+            f"the targets {', '.join(description['targets'])} have different times; only equal ones can be written"
+        )
 
     def predicted(x: Tensor) -> Tensor:
         if not description["rollout"]:
@@ -87,7 +89,10 @@ def _predict_fields(
     parts = fields.unflatten(1, (len(names), -1)).unbind(1)
     return write_well(
         target,
-        {name: part.numpy() if several else part[:, 0].numpy() for name, part in zip(names, parts, strict=True)},
+        {
+            name: part.numpy() if several else part[:, 0].numpy()
+            for name, part in zip(names, parts, strict=True)
+        },
         dataset.grid,
         times=times[0] if several else None,
         name=f"prediction of {dataset.file.name}",

@@ -48,7 +48,9 @@ class Selection:
             return range(start, start + 1)
         stop = self.stop if self.stop > 0 else self.stop + n_times
         if not start < stop <= n_times:
-            raise ValueError(f"'{self}' is no range within the {n_times} time step(s) of field {self.field!r}")
+            raise ValueError(
+                f"'{self}' is no range within the {n_times} time step(s) of field {self.field!r}"
+            )
         return range(start, stop)
 
     def __str__(self) -> str:

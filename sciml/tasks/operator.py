@@ -75,7 +75,9 @@ class OperatorTask(Task):
         self._batches = Batches(train, batch_size, seed, device, workers)
         self.steps_per_epoch = self._batches.steps_per_epoch
         self.out_channels = train.out_channels  # of the model
-        self._shown = (str(train.inputs[0]), str(train.targets[0]), 0)  # in figures: names, and channel of the target
+        # in figures
+        self._shown_names = (str(train.inputs[0]), str(train.targets[0]))
+        self._shown_channel = 0
 
     def _test_set(self, test: FieldDataset, name: str) -> TestSet:
         path = test.file.path
@@ -167,17 +169,16 @@ class OperatorTask(Task):
         if len(rows) > 1:
             caption = "Relative L2 error against resolution, beside the interpolation of the model's own training-resolution prediction."
             figures.append(("superresolution.png", plot_superresolution(rows, resolution), caption))
-        *names, channel = self._shown
         for test in sorted(self.tests, key=lambda test: test.grid.shape):
             size = " x ".join(map(str, test.grid.shape))
             with torch.no_grad():
                 prediction = predict(test.inputs[:SAMPLES_SHOWN], test.grid)
             figure = plot_comparison(
                 test.inputs[:SAMPLES_SHOWN, 0].cpu(),
-                prediction[:, channel].cpu(),
-                test.targets[:SAMPLES_SHOWN, channel].cpu(),
+                prediction[:, self._shown_channel].cpu(),
+                test.targets[:SAMPLES_SHOWN, self._shown_channel].cpu(),
                 test.grid,
-                names=tuple(names),
+                names=self._shown_names,
             )
             stem = re.sub(r"\W+", "_", test.name)
             figures.append((f"fields_{stem}.png", figure, f"Test samples at {size} points ({test.name})."))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -57,13 +57,14 @@ class RolloutTask(OperatorTask):
     def __init__(
         self,
         train: FieldDataset,
-        *others: Any,
+        tests: Sequence[FieldDataset] = (),
+        *,
         unroll: int = 1,
         pushforward: bool = False,
         noise: float = 0.0,
-        **options: Any,
+        **others: Any,
     ) -> None:
-        super().__init__(train, *others, **options)
+        super().__init__(train, tests, **others)
         first, rest = train.steps(train.inputs[0]), train.steps(train.targets[0])
         fields = {selection.field for selection in (*train.inputs, *train.targets)}
         if len(fields) > 1 or len(train.inputs) + len(train.targets) > 2 or first.stop != rest.start:
@@ -77,14 +78,16 @@ class RolloutTask(OperatorTask):
         self.steps = len(rest)
         self.out_channels = train.in_channels // len(first)
         field = train.inputs[0].field
-        self._shown = (f"{field}[{first[0]}]", f"{field}[{rest[-1]}]", -1)
+        self._shown_names, self._shown_channel = (f"{field}[{first[0]}]", f"{field}[{rest[-1]}]"), -1
         self._unroll, self._pushforward, self._frame_noise = unroll, pushforward, noise
 
     def normalizers(self, inputs: Mode, targets: Mode) -> tuple[Normalizer, Normalizer]:
         """Statistics of all frames alike, since each is an input at some step."""
 
         def fit(mode: Mode, copies: int) -> Normalizer:
-            frames = (torch.cat(pair, 1).unflatten(1, (-1, self.out_channels)) for pair in self._batches.all())
+            frames = (
+                torch.cat(pair, 1).unflatten(1, (-1, self.out_channels)) for pair in self._batches.all()
+            )
             one = Normalizer.fit((f.flatten(0, 1) for f in frames), mode)
             every = Normalizer(copies * self.out_channels, mode, dtype=one.mean.dtype)
             every.load_state_dict({name: value.repeat(copies) for name, value in one.state_dict().items()})
@@ -133,7 +136,9 @@ class RolloutTask(OperatorTask):
             for test in self.tests:
                 parts = zip(test.inputs.split(32), test.targets.split(32), strict=True)
                 pairs = [(predict(x, test.grid).to(y), y) for x, y in parts]
-                frames = [torch.cat(f).unflatten(1, (self.steps, -1)).unbind(1) for f in zip(*pairs, strict=True)]
+                frames = [
+                    torch.cat(f).unflatten(1, (self.steps, -1)).unbind(1) for f in zip(*pairs, strict=True)
+                ]
                 errors[test.name] = [float(relative_l2(p, q).mean()) for p, q in zip(*frames, strict=True)]
         evaluation.metrics["rollout"] = errors
         caption = "Relative L2 error of each predicted frame, mean over the test samples: the model applied to its own output."

@@ -11,7 +11,8 @@ import torch
 import yaml
 from torch import nn
 
-from sciml.config import Config, dump_config
+from sciml.config import Config
+from sciml.config_file import dump_config
 from sciml.data import sha256
 from sciml.evaluate import write_json, write_report
 from sciml.plots import has_balancing, plot_balancing, plot_history, save

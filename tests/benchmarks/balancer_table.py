@@ -19,7 +19,8 @@ from recorded import Record
 import pdes.benchmarks
 from pdes import Problem, point_residual
 from sciml.assemble import assemble
-from sciml.config import Component, Config, PointsConfig, Stage, TrainConfig, dump_config
+from sciml.config import Component, Config, PointsConfig, Stage, TrainConfig
+from sciml.config_file import dump_config
 from sciml.train import RunFolder, Trainer, TrainingError
 
 BENCHMARKS = ("burgers_shock", "schroedinger", "kovasznay", "beltrami", "helmholtz_2d", "klein_gordon")

@@ -7,7 +7,7 @@ import torch
 
 from sciml.assemble import assemble
 from sciml.benchmarks import benchmark_config
-from sciml.config import load_config
+from sciml.config_file import load_config
 from sciml.optim import make_optimizer
 from sciml.train.steps import stepper_for
 

@@ -16,7 +16,9 @@ def test_parse_is_the_inverse_of_str(field, steps):
     assert Selection.parse(str(selection)) == selection
 
 
-@pytest.mark.parametrize("text", ["", "u[", "u[]", "u[a]", "u[1.5]", "[0]", "u[0][1]", "u]0[", "u[:3]", "u[0:4:2]"])
+@pytest.mark.parametrize(
+    "text", ["", "u[", "u[]", "u[a]", "u[1.5]", "[0]", "u[0][1]", "u]0[", "u[:3]", "u[0:4:2]"]
+)
 def test_unreadable(text):
     with pytest.raises(ValueError, match="selection"):
         Selection.parse(text)

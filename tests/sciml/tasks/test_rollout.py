@@ -28,7 +28,11 @@ def files(tmp_path):
             tmp_path / name, {"w": w}, grid, times=[0.5 * i for i in range(FRAMES)], name="advection"
         )
 
-    return {"train": write("train.h5", N, 16, 0), "test": write("test.h5", N, 4, 1), "fine": write("fine.h5", 2 * N, 4, 1)}
+    return {
+        "train": write("train.h5", N, 16, 0),
+        "test": write("test.h5", N, 4, 1),
+        "fine": write("fine.h5", 2 * N, 4, 1),
+    }
 
 
 class Advection(nn.Module):
@@ -69,7 +73,10 @@ def test_the_exact_step_has_no_error_at_any_resolution(files):
     evaluation = made.evaluate(model_for(made))
     assert [row["resolution"] for row in evaluation.metrics["superresolution"]] == [N, 2 * N]
     assert all(row["rel_l2"] < 1e-6 for row in evaluation.metrics["superresolution"])
-    assert {name: len(errors) for name, errors in evaluation.metrics["rollout"].items()} == {"test": 6, "fine": 6}
+    assert {name: len(errors) for name, errors in evaluation.metrics["rollout"].items()} == {
+        "test": 6,
+        "fine": 6,
+    }
     assert evaluation.figures[0][0] == "rollout.png"
 
 

@@ -1,6 +1,7 @@
 import pytest
 
-from sciml.config import Component, dump_config, load_config
+from sciml.config import Component
+from sciml.config_file import dump_config, load_config
 
 PINN = """
 problem: {name: burgers_shock}
