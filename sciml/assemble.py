@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
@@ -119,31 +120,42 @@ def with_exact_conditions(network: nn.Module, problem: Problem, exact: Sequence[
     return ExactConditions(network, problem, exact) if exact or problem.known else network
 
 
+def held_out(file: FieldDataset, share: float, seed: int) -> tuple[FieldDataset, FieldDataset]:
+    """The samples of a file, less a share of them, and that share."""
+    parts = split_indices(len(file), {"train": 1 - share, "validation": share}, seed)
+    train, validation = (file.subset(parts[name]) for name in ("train", "validation"))
+    return train, validation
+
+
 def make_operator(
     config: Config, dtype: torch.dtype, device: torch.device
 ) -> tuple[OperatorTask, nn.Module, dict[str, Any]]:
     """Task, model and description of an operator."""
     data = config.data
     assert data is not None
-    train = FieldDataset(data.train, data.inputs, data.targets, dtype=dtype)
+    files = [FieldDataset(path, data.inputs, data.targets, dtype=dtype) for path in data.train_files]
+    files.sort(key=lambda file: math.prod(file.grid.shape), reverse=True)
     validation = None
     if data.validation:
-        parts = split_indices(
-            len(train), {"train": 1 - data.validation, "validation": data.validation}, config.seed
-        )
-        train, validation = (
-            FieldDataset(data.train, data.inputs, data.targets, dtype=dtype, indices=parts[k]) for k in parts
-        )
+        # files of as many samples lose the same ones, so that none is seen on another grid
+        halves = [held_out(file, data.validation, config.seed) for file in files]
+        files, validation = [kept for kept, _ in halves], halves[0][1]
+    train, *also = files
     rollout = config.train.rollout
     make_task = OperatorTask if rollout is None else partial(RolloutTask, **asdict(rollout))
     task = make_task(
         train=train,
+        also=also,
         tests=[FieldDataset(path, data.inputs, data.targets, dtype=dtype) for path in data.test],
         validation=validation,
         batch_size=data.batch_size,
         loss=config.train.loss,
-        transpose=data.transpose,
+        channel_weights=config.train.channel_weights,
         input_noise=data.input_noise,
+        coarsening=data.coarsen,
+        method=data.coarsen_by,
+        symmetries=data.symmetries,
+        pseudo=data.pseudo,
         seed=config.seed,
         device=device,
         workers=data.workers,

@@ -54,18 +54,24 @@ class DataConfig:
 
     Parameters
     ----------
-    train : HDF5 file with the training samples
+    train : HDF5 file with the training samples; or several, on grids of one domain: each batch comes from one of them, and the
+        finest grid counts as the training grid
     test : one or more HDF5 files, at any resolution; each is evaluated
     inputs, targets : fields by name, with a time index where a file holds several times: "a", "u[0]", "u[-1]"
     validation : share of the training samples held out, drawn with the seed, and looked at during training
     workers : processes that read a data set too large for memory
     batch_size : samples a step
     normalize_inputs, normalize_targets : "standard", "scale" (keeps zero at zero) or "none", per channel
-    transpose : swap the two space axes of half of the samples at random; for data with that symmetry
+    coarsen : each batch lies on its file's grid or on one with so many times the spacing, drawn at random; such as [2, 4]
+    coarsen_by : "subsample" keeps the values at the points that remain, so that fine scales are aliased; "spectral" first takes
+        away the waves that a coarser grid does not hold, on periodic axes
+    symmetries : of the problem, under one of which each sample is seen, drawn at random: reflections of the axes, rotations by
+        quarter turns, permutations of the axes, translations along periodic axes, and what they generate together
+    pseudo : fields whose sign changes with the orientation, as that of a vorticity; in one dimension, velocities
     input_noise : relative L2 norm of the noise on the inputs: drawn anew at each step, and once, by the seed, for tests
     """
 
-    train: str = ""
+    train: str | list[str] = ""
     test: list[str] = field(default_factory=list)
     inputs: list[str] = field(default_factory=list)
     targets: list[str] = field(default_factory=list)
@@ -73,9 +79,18 @@ class DataConfig:
     batch_size: int = 32
     normalize_inputs: Literal["standard", "scale", "none"] = "standard"
     normalize_targets: Literal["standard", "scale", "none"] = "standard"
-    transpose: bool = False
+    coarsen: list[int] = field(default_factory=list)
+    coarsen_by: Literal["subsample", "spectral"] = "subsample"
+    symmetries: list[Literal["reflections", "rotations", "permutations", "translations"]] = field(
+        default_factory=list
+    )
+    pseudo: list[str] = field(default_factory=list)
     input_noise: float = 0.0
     workers: int = 0
+
+    @property
+    def train_files(self) -> list[str]:
+        return [self.train] if isinstance(self.train, str) else self.train
 
 
 @dataclass
@@ -126,6 +141,7 @@ class TrainConfig:
     stages : optimisers one after another
     balancer : how several losses become one update, as `sciml list balancers` shows it
     loss : of an operator: "l2" or "h1", relative and per sample
+    channel_weights : of that loss, wᵢ in ‖u‖² = Σᵢ wᵢ ‖uᵢ‖², one for each target channel; 1 each by default
     rollout : the operator predicts one step in time and is applied to its own output; by default it predicts all targets at once
     max_seconds : stop training at this wall-clock budget, finish the schedules by then, and write the report
     gradient_clip : largest norm of the gradient of a first-order optimiser; none by default
@@ -142,6 +158,7 @@ class TrainConfig:
     stages: list[Stage] = field(default_factory=list)
     balancer: Component = field(default_factory=lambda: Component("WeightedSum"))
     loss: Literal["l2", "h1"] = "l2"
+    channel_weights: list[float] = field(default_factory=list)
     rollout: RolloutConfig | None = None
     max_seconds: float | None = None
     gradient_clip: float | None = None

@@ -123,6 +123,8 @@ def _validate(config: Config) -> None:
             raise ValueError(
                 f"data.input_noise is the norm of the noise over that of the inputs, 0 or more, not {config.data.input_noise}"
             )
+        if any(not weight > 0 for weight in config.train.channel_weights):
+            raise ValueError(f"train.channel_weights must be positive, not {config.train.channel_weights}")
         if not 0 <= config.data.validation < 1:
             raise ValueError(f"data.validation is a share from 0 to below 1, not {config.data.validation}")
         for key in ("train", "inputs", "targets"):

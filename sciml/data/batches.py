@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -67,6 +67,34 @@ class Batches:
             generator = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
             self._epoch, self._order = epoch, torch.randperm(len(self.dataset), generator=generator)
         return self._order[position * self.batch_size : (position + 1) * self.batch_size]
+
+
+class MixedBatches:
+    """The batches of several data sets, which may lie on different grids, in an order drawn anew each epoch.
+
+    A batch comes from one data set, and an epoch goes through each of them once.
+    """
+
+    def __init__(self, parts: Sequence[Batches], seed: int) -> None:
+        self._parts, self._seed = parts, seed
+        lengths = torch.tensor([part.steps_per_epoch for part in parts])
+        self._owners = torch.arange(len(parts)).repeat_interleave(lengths)
+        self.steps_per_epoch = len(self._owners)
+
+    def __getitem__(self, step: int) -> tuple[Tensor, Tensor]:
+        """x (B, C_in, *grid) and y (B, C_out, *grid), on the grid of the data set whose turn it is."""
+        epoch, position = divmod(step, self.steps_per_epoch)
+        # numbered apart from the orders of the samples, which have the same seed
+        generator = torch.Generator().manual_seed(self._seed * 1_000_003 - 1 - epoch)
+        owners = self._owners[torch.randperm(len(self._owners), generator=generator)]
+        owner = int(owners[position])
+        part = self._parts[owner]
+        return part[epoch * part.steps_per_epoch + int((owners[:position] == owner).sum())]
+
+    def all(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Every sample of every data set once."""
+        for part in self._parts:
+            yield from part.all()
 
 
 class _From:

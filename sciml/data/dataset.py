@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -16,6 +17,7 @@ from pdes.grid import Grid
 from .hdf5 import READ_BUDGET, DataFileError
 from .reader import FieldFile
 from .selection import Selection
+from .symmetry import FieldKind
 
 
 class FieldDataset(Dataset[tuple[Tensor, Tensor]]):
@@ -82,6 +84,31 @@ class FieldDataset(Dataset[tuple[Tensor, Tensor]]):
 
     def _count(self, selections: Sequence[Selection]) -> int:
         return sum(self.file.layout.components(s.field) * len(self.steps(s)) for s in selections)
+
+    def subset(self, indices: Sequence[int] | np.ndarray | Tensor) -> FieldDataset:
+        """The same fields of some of the samples, numbered as in the file."""
+        other = copy.copy(self)
+        other.indices = self._indices(indices)
+        return other
+
+    def kinds(self, pseudo: Sequence[str] = ()) -> tuple[list[FieldKind], list[FieldKind]]:
+        """How inputs and targets behave under symmetries; ``pseudo`` names the fields whose sign changes with the orientation.
+
+        Raises ValueError for a name that is not among them.
+        """
+        names = {selection.field for selection in (*self.inputs, *self.targets)}
+        if unknown := [name for name in pseudo if name not in names]:
+            raise ValueError(
+                f"data.pseudo names {', '.join(unknown)}; inputs and targets are {', '.join(sorted(names))}"
+            )
+
+        def kinds(selections: Sequence[Selection]) -> list[FieldKind]:
+            return [
+                FieldKind(self.file.field(s.field).order, s.field in pseudo, len(self.steps(s)))
+                for s in selections
+            ]
+
+        return kinds(self.inputs), kinds(self.targets)
 
     def __len__(self) -> int:
         return len(self.indices)

@@ -12,6 +12,7 @@ from sciml.evaluate.metrics import summarise as summarise
 from sciml.evaluate.report import write_json as write_json
 from sciml.evaluate.report import write_report as write_report
 from sciml.evaluate.spectra import Spectrum as Spectrum
+from sciml.evaluate.spectra import energy_beyond as energy_beyond
 from sciml.evaluate.spectra import error_spectrum as error_spectrum
 from sciml.evaluate.spectra import nyquist as nyquist
 from sciml.evaluate.superresolution import TestSet as TestSet

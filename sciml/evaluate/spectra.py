@@ -8,7 +8,7 @@ import numpy as np
 import scipy.fft
 from torch import Tensor
 
-from pdes.grid import Grid
+from pdes.grid import Axis, Grid
 
 
 class Spectrum(NamedTuple):
@@ -65,20 +65,44 @@ def nyquist(grid: Grid) -> float:
     return _longest(grid) / (2 * max(axis.spacing for axis in grid))
 
 
+def energy_beyond(fields: Tensor, grid: Grid, coarse: Grid) -> float:
+    """Share of the fields' energy at wavenumbers beyond the Nyquist wavenumber of ``coarse`` on some axis.
+
+    Subsampling onto ``coarse`` mistakes these waves for longer ones, and spectral truncation takes them away. The transforms are
+    those of `error_spectrum`.
+
+    Parameters
+    ----------
+    fields
+        Tensor (batch, channel, *grid).
+    coarse
+        A grid with the axes of ``grid`` and fewer points.
+    """
+    energy = _energy(fields, grid).sum(axis=0)
+    within = np.ones(grid.shape, dtype=bool)
+    for dim, (axis, target) in enumerate(zip(grid, coarse, strict=True)):
+        # less the rounding of k at the Nyquist wavenumber itself, which is beyond: its phase is lost
+        held = np.abs(_waves(axis)) < 0.5 / target.spacing * (1 - 1e-9)
+        within &= np.expand_dims(held, [d for d in range(len(grid)) if d != dim])
+    return float(energy[~within].sum() / energy.sum())
+
+
 def _longest(grid: Grid) -> float:
     return max(axis.length for axis in grid)
+
+
+def _waves(axis: Axis) -> np.ndarray:
+    """Wavenumber, in waves per unit of length, of each coefficient along an axis."""
+    if axis.periodic:
+        return scipy.fft.fftfreq(axis.n, axis.spacing)
+    # the index of a cosine transform counts half waves
+    return np.arange(axis.n) / (2 * axis.n * axis.spacing)
 
 
 def _wavenumber(grid: Grid) -> np.ndarray:
     squared = np.zeros(grid.shape)
     for dim, axis in enumerate(grid):
-        # the index of a cosine transform counts half waves
-        waves = (
-            scipy.fft.fftfreq(axis.n, axis.spacing)
-            if axis.periodic
-            else np.arange(axis.n) / (2 * axis.n * axis.spacing)
-        )
-        squared += np.expand_dims(waves**2, [d for d in range(len(grid)) if d != dim])
+        squared += np.expand_dims(_waves(axis) ** 2, [d for d in range(len(grid)) if d != dim])
     return _longest(grid) * np.sqrt(squared)
 
 

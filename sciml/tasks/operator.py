@@ -10,10 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from pdes import Grid
-from sciml.data import Batches, FieldDataset, Normalizer, with_noise
+from sciml.data import FieldDataset, Normalizer, TrainingBatches, coarsened_grid
 from sciml.data.normalizer import Mode
 from sciml.evaluate import (
     TestSet,
+    energy_beyond,
     error_spectrum,
     format_table,
     nyquist,
@@ -35,17 +36,19 @@ class OperatorTask(Task):
 
     Parameters
     ----------
-    train : the training samples
+    train : the training samples; their grid counts as the training grid
+    also : further training samples, on other grids of the same domain
     tests : files to be evaluated, at any resolution
     validation : held-out samples that are looked at during training; without them `validate` looks at the tests
     batch_size : samples a step
     loss : "l2" or "h1"
-    transpose : swap the two axes of half of the samples at random
+    channel_weights : of the loss, wᵢ in ‖u‖² = Σᵢ wᵢ ‖uᵢ‖² over the target channels; 1 each by default
     input_noise : relative L2 norm of the noise on all inputs, see `with_noise`: anew at each step, fixed for tests
     seed, device : of the order of the samples and the noise; of the fields
+    sampling : coarser grids and symmetries, see `TrainingBatches`
 
-    Raises ValueError where a test file has other channels or another domain than the training file, or where
-    ``transpose`` is asked of fields that it does not suit.
+    Raises ValueError where another file has other channels or another domain than the training file, or where the data do
+    not have the coarser grids or the symmetries.
     """
 
     def __init__(
@@ -53,33 +56,37 @@ class OperatorTask(Task):
         train: FieldDataset,
         tests: Sequence[FieldDataset] = (),
         *,
+        also: Sequence[FieldDataset] = (),
         validation: FieldDataset | None = None,
         batch_size: int = 32,
         loss: str = "l2",
-        transpose: bool = False,
+        channel_weights: Sequence[float] = (),
         input_noise: float = 0.0,
         seed: int = 0,
         device: torch.device | str = "cpu",
         workers: int = 0,
+        **sampling: Any,
     ) -> None:
         self.train = train
         self.grid: Grid = train.grid
-        self._loss, self._transpose, self._noise = loss, transpose, input_noise
-        self._seed, self._device = seed, device
-        if transpose:
-            _require_transposable(train)
+        self._loss, self._channel_weights, self._device = loss, channel_weights, device
+        for other in also:
+            self._require_alike(other)
+        self._batches = TrainingBatches(
+            [train, *also], batch_size, seed, device, workers, noise=input_noise, **sampling
+        )
+        self.steps_per_epoch = self._batches.steps_per_epoch
         self.tests = [
             self._test_set(test, name) for test, name in zip(tests, _short_names(tests), strict=True)
         ]
         self._validation = None if validation is None else self._test_set(validation, "validation")
-        self._batches = Batches(train, batch_size, seed, device, workers)
-        self.steps_per_epoch = self._batches.steps_per_epoch
         self.out_channels = train.out_channels  # of the model
         # in figures
         self._shown_names = (str(train.inputs[0]), str(train.targets[0]))
         self._shown_channel = 0
 
-    def _test_set(self, test: FieldDataset, name: str) -> TestSet:
+    def _require_alike(self, test: FieldDataset) -> None:
+        """Raises ValueError unless a file has the channels, the domain and the convention of the training file."""
         path = test.file.path
         for role, ours, theirs in (
             ("input", self.train.in_channels, test.in_channels),
@@ -94,15 +101,12 @@ class OperatorTask(Task):
                     f"{path}: axis {other.name!r} is {other.convention} on [{other.lower:g}, {other.upper:g}], in training "
                     f"{mine.name!r} is {mine.convention} on [{mine.lower:g}, {mine.upper:g}]; convert the file to the same grid convention"
                 )
+
+    def _test_set(self, test: FieldDataset, name: str) -> TestSet:
+        self._require_alike(test)
         x, y = test.load()
-        x = self._measured(x, self._generator(-1))
+        x = self._batches.measured(x, self._batches.generator(-1))
         return TestSet(name, test.grid, x.to(self._device), y.to(self._device))
-
-    def _generator(self, step: int) -> torch.Generator:
-        return torch.Generator().manual_seed(self._seed * 1_000_003 + step)
-
-    def _measured(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        return with_noise(x, self._noise, generator) if self._noise else x
 
     def normalizers(self, inputs: Mode, targets: Mode) -> tuple[Normalizer, Normalizer]:
         """Statistics of the training samples, one pass each."""
@@ -112,20 +116,30 @@ class OperatorTask(Task):
         )
 
     def batch(self, step: int, model: nn.Module) -> tuple[Tensor, Tensor]:
-        x, y = self._batches[step]
-        generator = self._generator(step)
-        if self._transpose:
-            swap = (torch.rand(len(x), generator=generator) < 0.5).to(x.device).reshape(-1, 1, 1, 1)
-            x, y = (torch.where(swap, field.mT, field) for field in (x, y))
-        return self._measured(x, generator), y
+        generator = self._batches.generator(step)
+        return self._trained_on(*self._batches.draw(step, generator), generator)
+
+    def largest_batch(self, model: nn.Module) -> tuple[Tensor, Tensor]:
+        return self._trained_on(*self._batches.largest(), self._batches.generator(0))
+
+    def _trained_on(self, x: Tensor, y: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """What a step takes of its samples' inputs and targets."""
+        return x, y
 
     def losses(self, model: nn.Module, batch: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
         x, y = batch
-        return self._loss_of(self.predictor(model)(x, self.grid), y)
+        return self._loss_of(self.predictor(model)(x, self._grid_of(x)), y)
+
+    def _grid_of(self, fields: Tensor) -> Grid:
+        """The grid of a batch: all have the domain and the convention of the training grid."""
+        return self.grid.resized(*fields.shape[2:])
 
     def _loss_of(self, prediction: Tensor, y: Tensor) -> dict[str, Tensor]:
+        if self._channel_weights:
+            roots = y.new_tensor(self._channel_weights).sqrt().view(-1, *[1] * len(self.grid))
+            prediction, y = roots * prediction, roots * y
         if self._loss == "h1":
-            return {"relative_h1": relative_h1(prediction, y, self.grid).mean()}
+            return {"relative_h1": relative_h1(prediction, y, self._grid_of(y)).mean()}
         return {"relative_l2": relative_l2(prediction, y).mean()}
 
     def predictor(self, model: nn.Module) -> Predictor:
@@ -134,13 +148,21 @@ class OperatorTask(Task):
         return model.on
 
     def check(self, model: nn.Module) -> None:
+        if self._channel_weights and len(self._channel_weights) != self.out_channels:
+            raise ValueError(
+                f"train.channel_weights has {len(self._channel_weights)} weights; the model has {self.out_channels} target channel(s)"
+            )
+        inputs = [(test.name, test.inputs[:1], test.grid) for test in self.tests]
+        for x, _ in self._batches.samples():
+            size = " x ".join(map(str, x.shape[2:]))
+            inputs.append((f"training at {size} points", x, self._grid_of(x)))
         predict = self.predictor(model)
-        for test in self.tests:
+        for name, x, grid in inputs:
             try:
                 with torch.no_grad():
-                    predict(test.inputs[:1], test.grid)
+                    predict(x, grid)
             except ValueError as error:
-                raise ValueError(f"{test.name}: {error}") from None
+                raise ValueError(f"{name}: {error}") from None
 
     def validate(self, model: nn.Module) -> dict[str, float]:
         if self._validation is not None:
@@ -160,15 +182,28 @@ class OperatorTask(Task):
         if on_train_grid:
             metrics = {"rel_l2": next(row["rel_l2"] for row in rows if row["name"] == on_train_grid[0])}
         metrics["superresolution"] = rows
+        if self._batches.coarsening:
+            metrics["coarsening"] = self._coarsening()
         return Evaluation(metrics, self._figures(model, rows), format_table(rows))
+
+    def _coarsening(self) -> list[dict[str, Any]]:
+        """Which share of the energy of inputs and targets each coarser training grid mistakes for longer waves, or is without."""
+        x, y = self._batches.largest()
+        rows = []
+        for factor in self._batches.coarsening:
+            grid = coarsened_grid(self.grid, factor)
+            shares = {name: energy_beyond(f, self.grid, grid) for name, f in (("inputs", x), ("targets", y))}
+            rows.append({"resolution": _resolution(grid), "by": self._batches.method, **shares})
+        return rows
 
     def _figures(self, model: nn.Module, rows: list[dict[str, Any]]) -> list[tuple[str, Any, str]]:
         predict = self.predictor(model)
         figures: list[tuple[str, Any, str]] = []
-        resolution = self.grid.shape[0] if len(set(self.grid.shape)) == 1 else list(self.grid.shape)
         if len(rows) > 1:
             caption = "Relative L2 error against resolution, beside the interpolation of the model's own training-resolution prediction."
-            figures.append(("superresolution.png", plot_superresolution(rows, resolution), caption))
+            figures.append(
+                ("superresolution.png", plot_superresolution(rows, _resolution(self.grid)), caption)
+            )
         for test in sorted(self.tests, key=lambda test: test.grid.shape):
             size = " x ".join(map(str, test.grid.shape))
             with torch.no_grad():
@@ -191,14 +226,12 @@ class OperatorTask(Task):
         return figures
 
 
+def _resolution(grid: Grid) -> int | list[int]:
+    """The points an axis, in one number where all have as many."""
+    return grid.shape[0] if len(set(grid.shape)) == 1 else list(grid.shape)
+
+
 def _short_names(tests: Sequence[FieldDataset]) -> list[str]:
     """The files' names without their ending, with their folders where the names alone would be ambiguous."""
     names = [test.file.path.stem for test in tests]
     return names if len(set(names)) == len(names) else [str(test.file.path.with_suffix("")) for test in tests]
-
-
-def _require_transposable(dataset: FieldDataset) -> None:
-    axes = dataset.grid.axes
-    same = len(axes) == 2 and len({(a.n, a.lower, a.upper, a.convention, a.periodic) for a in axes}) == 1
-    if not same or dataset.in_channels != len(dataset.inputs) or dataset.out_channels != len(dataset.targets):
-        raise ValueError("data.transpose needs scalar fields on a grid of two equal axes; set it to false")

@@ -103,9 +103,7 @@ class RolloutTask(OperatorTask):
 
         return predict
 
-    def batch(self, step: int, model: nn.Module) -> tuple[Tensor, Tensor]:
-        x, y = super().batch(step, model)
-        generator = torch.Generator().manual_seed(self._seed * 1_000_003 + step)
+    def _trained_on(self, x: Tensor, y: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         start = int(torch.randint(self.steps - self._unroll + 1, (), generator=generator))
         series = torch.cat([x, y], 1)[:, start * self.out_channels :]
         first, rest = series[:, : x.shape[1]], series[:, x.shape[1] :]
@@ -116,13 +114,13 @@ class RolloutTask(OperatorTask):
     def losses(self, model: nn.Module, batch: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
         assert isinstance(model, NormalizedOperator)
         frames, truth = batch
-        steps = self._unroll
+        steps, grid = self._unroll, self._grid_of(truth)
         if self._pushforward:
             with torch.no_grad():
-                before = rollout(lambda last: model.on(last, self.grid), frames, self._unroll - 1)
+                before = rollout(lambda last: model.on(last, grid), frames, self._unroll - 1)
             frames = torch.cat([frames, before], 1)[:, -frames.shape[1] :]
             truth, steps = truth[:, -self.out_channels :], 1
-        prediction = rollout(lambda last: model.on(last, self.grid), frames, steps)
+        prediction = rollout(lambda last: model.on(last, grid), frames, steps)
         # each frame is a sample of its own: late ones, which may have decayed, count as much
         return self._loss_of(*(f.unflatten(1, (steps, -1)).flatten(0, 1) for f in (prediction, truth)))
 

@@ -48,7 +48,7 @@ def write_run_report(
             "python": platform.python_version(),
             **{name: version(name) for name in _PACKAGES},
         },
-        "data_sha256": {path: sha256(path) for path in (config.data.train, *config.data.test)}
+        "data_sha256": {path: sha256(path) for path in (*config.data.train_files, *config.data.test)}
         if config.data
         else None,
     }

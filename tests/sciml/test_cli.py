@@ -167,7 +167,9 @@ def test_mistakes_in_data(operator, capsys, tmp_path, diffusion_files):
     assert "domain describes 1 axes but the model has 2" in fails(
         capsys, "train", operator, "--model.options.modes", "[4,4]"
     )
-    assert "transpose needs scalar fields" in fails(capsys, "train", operator, "--data.transpose", "true")
+    assert "permutations need two axes" in fails(
+        capsys, "train", operator, "--data.symmetries", "[permutations]"
+    )
     message = fails(capsys, "train", operator, "--model.options.zero_boundary", "true")
     assert "data.normalize_targets is 'standard'; set it to 'scale'" in message
 

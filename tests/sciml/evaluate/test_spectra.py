@@ -72,3 +72,24 @@ def test_spectrum_arrays_have_one_length() -> None:
     wavenumbers, truth, error = evaluate.error_spectrum(fields, fields, grid)
     assert len(wavenumbers) == len(truth) == len(error)
     assert np.array_equal(error, np.zeros_like(error))
+
+
+def test_energy_beyond_a_coarser_grid_is_that_of_its_waves() -> None:
+    """Waves of energy 1, 1/4 and 1/9 at 2, 4 and 7 waves: a grid of 8 points cannot tell the phase of the second."""
+    grid = Grid([Axis("x", 16, periodic=True), Axis("y", 16, periodic=True)])
+    x, y = grid.mesh()
+    waves = [
+        torch.sin(2 * math.pi * 2 * x),
+        torch.cos(2 * math.pi * 4 * y) / 2,
+        torch.sin(2 * math.pi * 7 * x) / 3,
+    ]
+    fields = torch.stack([sum(waves), -sum(waves)])[:, None]
+    total = 1 + 1 / 4 + 1 / 9
+    for points, beyond in ((16, 0), (10, 1 / 9), (8, 1 / 4 + 1 / 9), (4, total)):
+        assert evaluate.energy_beyond(fields, grid, grid.resized(points)) == pytest.approx(
+            beyond / total, abs=1e-12
+        )
+    walls = Grid([Axis("x", 16, convention="centres")])
+    ((x,),) = (walls.mesh(),)
+    field = (torch.cos(2 * math.pi * 1.5 * x) + torch.cos(2 * math.pi * 4 * x))[None, None]
+    assert evaluate.energy_beyond(field, walls, walls.resized(6)) == pytest.approx(0.5)
