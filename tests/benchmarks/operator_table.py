@@ -1,0 +1,210 @@
+"""Operators by problems: relative L2 after equal times, ours and neuraloperator's.
+
+All are trained alike: AdamW with a one-cycle schedule, the same batches, loss, symmetries and normalisation. Those of
+neuraloperator see their own grid embedding and know nothing of where points lie, as in their own package.
+"""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from recorded import Record
+from torch import Tensor
+
+from operators import Operator
+from sciml.assemble import assemble
+from sciml.config import Component, Config, DataConfig, RolloutConfig, Stage, TrainConfig
+from sciml.config_file import dump_config
+from sciml.data import make_resolutions
+from sciml.evaluate import super_resolution
+from sciml.tasks import NormalizedOperator, OperatorTask
+from sciml.train import RunFolder, Trainer, TrainingError
+
+PEER = "neuraloperator "
+FILES = {
+    # data set: its recipe, samples, seed, and the resolutions of its files
+    "darcy_train_{}.h5": ("darcy", 1000, 0, (43, 85)),
+    "darcy_test_{}.h5": ("darcy", 200, 1, (43, 61, 85, 141, 211)),
+    "ns_train_{}.h5": ("navier_stokes", 1000, 0, (64,)),
+    "ns_test_{}.h5": ("navier_stokes", 200, 1, (64, 128)),
+    "burgers_train_{}.h5": ("burgers", 1000, 0, (1024,)),
+    "burgers_test_{}.h5": ("burgers", 200, 1, (256, 512, 1024, 2048, 8192)),
+}
+
+
+def make_files(folder: Path, kind: str) -> None:
+    """Those of one data set that are not there yet."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, (recipe, samples, seed, resolutions) in FILES.items():
+        outs = {n: folder / name.format(n) for n in resolutions}
+        if name.startswith(kind) and not all(out.is_file() for out in outs.values()):
+            make_resolutions(recipe, outs, n_samples=samples, seed=seed, overwrite=True)
+
+
+DARCY = DataConfig(
+    train="darcy_train_43.h5",
+    test=[f"darcy_test_{n}.h5" for n in (43, 61, 85, 141, 211)],
+    inputs=["a"],
+    targets=["u"],
+    batch_size=20,
+    normalize_targets="scale",
+    transpose=True,
+)
+OURS: dict[str, Component] = {
+    "FNO": Component("FNO", {"modes": [16, 16], "width": 32, "zero_boundary": True}),
+    "TFNO": Component("TFNO", {"modes": [16, 16], "width": 32, "rank": 0.1, "zero_boundary": True}),
+    "FactorizedFNO": Component("FactorizedFNO", {"modes": [16, 16], "width": 48, "zero_boundary": True}),
+    "UNO": Component("UNO", {"modes": [16, 16], "width": 24, "zero_boundary": True}),
+    "GalerkinTransformer": Component("GalerkinTransformer", {"zero_boundary": True}),
+    "Transolver": Component("Transolver", {"width": 64, "layers": 4, "zero_boundary": True}),
+    "LSM": Component("LSM", {"width": 24, "zero_boundary": True}),
+    "DeepONet": Component("DeepONet", {"zero_boundary": True}),
+    "MultiONet": Component("MultiONet", {"zero_boundary": True}),
+}
+THEIRS: dict[str, dict[str, Any]] = {
+    "FNO": {"n_modes": (16, 16), "hidden_channels": 32},
+    "TFNO": {"n_modes": (16, 16), "hidden_channels": 32, "factorization": "Tucker", "rank": 0.1},
+    "UNO": {
+        "hidden_channels": 32,
+        "n_layers": 5,
+        "channel_mlp_skip": "linear",
+        "uno_out_channels": [32, 64, 64, 64, 32],
+        "uno_n_modes": [[16, 16], [8, 8], [8, 8], [8, 8], [16, 16]],
+        "uno_scalings": [[1.0, 1.0], [0.5, 0.5], [1, 1], [1, 1], [2, 2]],
+    },
+}
+
+
+RATES = {
+    PEER + "FNO": 5e-3,
+    PEER + "TFNO": 5e-3,
+    PEER + "UNO": 2e-3,
+    "Transolver": 1e-3,
+    "GalerkinTransformer": 1e-3,
+}
+"""Learning rates that differ from the others'."""
+SEEDS = (0,)
+
+
+class Peer(Operator):
+    """A model of neuraloperator as it is, on whatever grid."""
+
+    def __init__(self, in_channels: int, out_channels: int, model: str, grid: list[str]) -> None:
+        super().__init__(in_channels, out_channels, dims=len(grid), grid=grid)
+        from neuralop import models
+
+        self.model = getattr(models, model)(
+            in_channels=in_channels, out_channels=out_channels, **THEIRS[model]
+        )
+
+    def operate(self, x: Tensor, points: list[Tensor]) -> Tensor:
+        return self.model(x)
+
+
+NAVIER_STOKES = DataConfig(
+    train="ns_train_64.h5",
+    test=["ns_test_64.h5", "ns_test_128.h5"],
+    inputs=["w[0:10]"],
+    targets=["w[10:50]"],
+    batch_size=20,
+)
+PROBLEMS = {"darcy_43": (DARCY, None), "navier_stokes": (NAVIER_STOKES, RolloutConfig())}
+
+
+def configuration(problem: str, model: str, seed: int, seconds: float, data: Path) -> Config:
+    fields, rollout = PROBLEMS[problem]
+    component = deepcopy(OURS[model if model in OURS else "FNO"])
+    if rollout is not None:  # a torus has no walls
+        component.options.pop("zero_boundary", None)
+    return Config(
+        name=f"{problem}-{model}-{seed}",
+        seed=seed,
+        device="cpu",
+        threads=1,
+        data=replace(fields, train=str(data / fields.train), test=[str(data / name) for name in fields.test]),
+        model=component,
+        train=TrainConfig(
+            stages=[
+                Stage(
+                    "AdamW",
+                    steps=10**7,
+                    schedule="one-cycle",
+                    options={"lr": RATES.get(model, 2e-3), "weight_decay": 1e-4},
+                )
+            ],
+            rollout=rollout,
+            max_seconds=seconds,
+        ),
+    )
+
+
+def measure(problem: str, model: str, seed: int, seconds: float, data: str) -> Record:
+    """One run: its relative L2 on each test file, infinite where it diverges, and how many steps it took."""
+    config = configuration(problem, model, seed, seconds, Path(data))
+    task, network, rule, _ = assemble(config)
+    assert isinstance(task, OperatorTask)
+    assert isinstance(network, NormalizedOperator)
+    if model not in OURS:
+        torch.manual_seed(seed)
+        old = network.operator
+        network.operator = Peer(old.in_channels, old.out_channels, model.removeprefix(PEER), list(old.grid))
+    with tempfile.TemporaryDirectory() as folder:
+        run = RunFolder(folder)
+        run.create(dump_config(config))
+        trainer = Trainer(task, network, config.train, rule, run)
+        try:
+            trainer.fit()
+            rows = super_resolution(task.predictor(network), task.grid, task.tests)
+        except TrainingError:
+            rows = []
+    return {
+        "problem": problem,
+        "model": model,
+        "seed": seed,
+        "seconds": seconds,
+        "parameters": sum(p.numel() * (2 if p.is_complex() else 1) for p in network.parameters()),
+        "steps": trainer.step,
+        "rel_l2": {str(row["resolution"]): row["rel_l2"] for row in rows},
+        "interpolated": {str(row["resolution"]): row["interpolated_rel_l2"] for row in rows},
+    }
+
+
+def runs(problem: str, seconds: float, data: Path) -> list[tuple[str, str, int, float, str]]:
+    """The arguments of `measure` for one problem."""
+    names = [*OURS, *(PEER + name for name in THEIRS)]
+    return [(problem, name, seed, seconds, str(data)) for name in names for seed in SEEDS]
+
+
+def medians(records: Mapping[str, Record], problem: str, seconds: float) -> dict[str, dict[str, float]]:
+    """By model and resolution, the median over the seeds."""
+    found: dict[str, dict[str, list[float]]] = {}
+    for record in records.values():
+        if (record["problem"], record["seconds"]) == (problem, seconds):
+            for resolution, error in record["rel_l2"].items():
+                found.setdefault(record["model"], {}).setdefault(resolution, []).append(error)
+    return {
+        model: {resolution: statistics.median(errors) for resolution, errors in row.items()}
+        for model, row in found.items()
+    }
+
+
+def markdown(records: Mapping[str, Record], problem: str, seconds: float) -> str:
+    """The table of a problem: parameters, steps and the error at each resolution, best first."""
+    rows = medians(records, problem, seconds)
+    some = {r["model"]: r for r in records.values() if (r["problem"], r["seconds"]) == (problem, seconds)}
+    resolutions = list(next(iter(rows.values())))
+    lines = [
+        f"| {problem}, {seconds / 60:g} min | parameters | steps | " + " | ".join(resolutions) + " |",
+        "| --- |" + " --- |" * (2 + len(resolutions)),
+    ]
+    for model, row in sorted(rows.items(), key=lambda item: item[1][resolutions[0]]):
+        cells = " | ".join(f"{row[resolution]:.2e}" for resolution in resolutions)
+        lines.append(f"| {model} | {some[model]['parameters']} | {some[model]['steps']} | {cells} |")
+    return "\n".join(lines)
