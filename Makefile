@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check bench bench-pinn format clean
+.PHONY: demo test check bench bench-pinn bench-operators format clean
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -39,6 +39,11 @@ bench-pinn: $(STAMP)
 	$(BIN)/pytest -m bench -s $(addprefix tests/benchmarks/, test_adam_step.py test_balancers.py test_conditioning.py)
 	OMP_NUM_THREADS=1 $(BIN)/pytest -m bench -rP -n 2 --dist worksteal $(addprefix tests/benchmarks/, test_burgers_shock.py test_pinn_accuracy.py)
 	$(BIN)/pytest -m bench -s tests/benchmarks/test_balancer_table.py
+
+# Those of operators, about three hours; equal times are measured two at a time with a thread each.
+bench-operators: $(STAMP)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[dev,bench]"
+	$(BIN)/pytest -m bench -s tests/benchmarks/test_operator_table.py
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix .

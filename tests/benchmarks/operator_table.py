@@ -55,7 +55,7 @@ DARCY = DataConfig(
     targets=["u"],
     batch_size=20,
     normalize_targets="scale",
-    transpose=True,
+    symmetries=["reflections", "permutations"],
 )
 OURS: dict[str, Component] = {
     "FNO": Component("FNO", {"modes": [16, 16], "width": 32, "zero_boundary": True}),
