@@ -205,7 +205,7 @@ class GalerkinTransformer(Operator):
 
     def _attend_on_coarse_grid(self, z: Tensor, points: Sequence[Tensor]) -> Tensor:
         assert self.coarse is not None
-        coarse = [unit_points(m, "vertices").to(z) for m in self.coarse]
+        coarse = [unit_points(m, "vertices").to(points[0]) for m in self.coarse]
         axes = list(zip(points, coarse, self.grid, strict=True))
         there = [_to_coarse(s, t, convention) for s, t, convention in axes]
         back = [linear_interpolation(t, s) for s, t, _ in axes]

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from operators.mixed_precision import full_precision
 from operators.operator import Operator
 
 
@@ -74,6 +75,7 @@ class NeuralopOperator(Operator):
 
         return super()._apply(convert, recurse)
 
+    @full_precision  # its Fourier transforms know no bfloat16
     def operate(self, x: Tensor, points: list[Tensor]) -> Tensor:
         return self.model(x)
 

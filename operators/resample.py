@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from operators.mixed_precision import full_precision
+
 
 def linear_interpolation(points: Tensor, targets: Tensor) -> Tensor:
     """Matrix (m, n) that takes values at n increasing ``points`` to values at m ``targets``, piecewise linearly.
@@ -32,6 +34,7 @@ def hat_averages(points: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
     return matrix / matrix.sum(1, keepdim=True)
 
 
+@full_precision
 def along_axes(x: Tensor, matrices: Sequence[Tensor]) -> Tensor:
     """The field (any, any, *grid) with matrix i applied along grid axis i."""
     for matrix in matrices:

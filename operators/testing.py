@@ -25,7 +25,7 @@ def check_operator(
 ) -> None:
     """Assert that the operators ``make()`` returns keep the contract of `Operator`.
 
-    Checked: shapes at every size, gradients to every parameter, agreement of float32 and float64, rebuilding from
+    Checked: shapes at every size, gradients to every parameter, agreement of float32, float64 and autocast, rebuilding from
     options and saved weights, independence of the samples in a batch, the treatment of coordinates, the same operator at
     finer resolutions unless the model has a ``resolution_bound``, and, where asked for, translation equivariance.
 
@@ -56,6 +56,8 @@ def check_operator(
     x = _fields(model, batch, sizes[0])
     check_gradients(model, x)
     check_dtypes(model, x, dtypes)
+    if torch.float32 in dtypes:
+        check_mixed_precision(model, x)
     check_rebuild(model, x)
     check_batch_independence(model, x)
     check_coordinates(model, x)
@@ -95,6 +97,20 @@ def check_dtypes(model: Model, x: Tensor, dtypes: Sequence[torch.dtype]) -> None
         y = copy.to(dtype)(x.to(dtype))
         assert y.dtype == dtype, f"output is {y.dtype} for weights and input of {dtype}"
         assert_close(y.double(), reference, 1e-4, f"output in {dtype} differs from that in {x.dtype}")
+
+
+def check_mixed_precision(model: Model, x: Tensor) -> None:
+    """Under autocast to bfloat16 the output is that in float32 to the rounding of bfloat16, and gradients pass."""
+    with torch.no_grad():
+        reference = model(x)
+    with torch.autocast("cpu", torch.bfloat16):
+        y = model(x)
+    assert_close(y.float(), reference, 0.1, "output under autocast to bfloat16 differs from that in float32")
+    y.float().square().sum().backward()
+    for name, parameter in model.named_parameters():
+        finite = parameter.grad is None or parameter.grad.isfinite().all()
+        assert finite, f"the gradient of {name} under autocast is not finite"
+    model.zero_grad()
 
 
 def check_rebuild(model: Model, x: Tensor) -> None:

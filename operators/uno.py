@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from operators.fno import FourierBlock
 from operators.lifted import LiftedOperator, number_of_axes, require_hidden
+from operators.mixed_precision import full_precision
 from operators.pointwise import Pointwise
 from operators.spectral import SpectralConv, period
 
@@ -112,6 +113,7 @@ def scaled(n: int, fraction: float) -> int:
     return math.ceil(n * fraction - 1e-9)  # 0.1 of 30 is 3, not 4
 
 
+@full_precision
 def resample(x: Tensor, sizes: Sequence[int], grid: Sequence[str], modes: Sequence[int]) -> Tensor:
     """The field (any, any, *grid) on other numbers of points of the same conventions, by trigonometric interpolation.
 

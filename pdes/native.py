@@ -70,7 +70,10 @@ def _keep_freed_memory() -> None:
 
 
 def readable(tensor: Tensor) -> bool:
-    """Whether kernels can read this tensor: numbers on the CPU, and none that torch.func has put in their place."""
+    """Whether kernels can read this tensor: numbers on the CPU, none that torch.func has put in their place, and none that
+    autocast means to round."""
+    if torch.is_autocast_enabled("cpu"):
+        return False
     plain = type(tensor) in (Tensor, torch.nn.Parameter) and tensor.device.type == "cpu"
     return plain and tensor.dtype in C_TYPES and not torch._C._are_functorch_transforms_active()
 

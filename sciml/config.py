@@ -133,6 +133,26 @@ class RolloutConfig:
 
 
 @dataclass
+class IncrementalConfig:
+    """Fourier modes that join the training one after another, from long waves to short ones.
+
+    Parameters
+    ----------
+    start : largest wavenumber on each axis that is trained from the beginning
+    grow : "schedule" adds wavenumbers evenly; "energy" adds one to an axis of a layer whose outermost waves are in use
+    until : share of the training by which a schedule has added all
+    explained : waves are in use where they hold more than one minus this share of the layer's squared weights
+    every : steps between two looks at the weights
+    """
+
+    start: int = 2
+    grow: Literal["schedule", "energy"] = "schedule"
+    until: float = 0.5
+    explained: float = 0.99
+    every: int = 50
+
+
+@dataclass
 class TrainConfig:
     """How a model is trained.
 
@@ -143,6 +163,9 @@ class TrainConfig:
     loss : of an operator: "l2" or "h1", relative and per sample
     channel_weights : of that loss, wᵢ in ‖u‖² = Σᵢ wᵢ ‖uᵢ‖², one for each target channel; 1 each by default
     rollout : the operator predicts one step in time and is applied to its own output; by default it predicts all targets at once
+    incremental : an operator's Fourier modes join the training one after another; by default all are trained from the beginning
+    precision : "bfloat16" or "float16" run an operator's matrix products in half precision; weights and spectral
+        convolutions stay in float32
     max_seconds : stop training at this wall-clock budget, finish the schedules by then, and write the report
     gradient_clip : largest norm of the gradient of a first-order optimiser; none by default
     log_every : steps between two lines of metrics.jsonl
@@ -160,6 +183,8 @@ class TrainConfig:
     loss: Literal["l2", "h1"] = "l2"
     channel_weights: list[float] = field(default_factory=list)
     rollout: RolloutConfig | None = None
+    incremental: IncrementalConfig | None = None
+    precision: Literal["full", "bfloat16", "float16"] = "full"
     max_seconds: float | None = None
     gradient_clip: float | None = None
     log_every: int = 50

@@ -96,6 +96,7 @@ def _validate(config: Config) -> None:
         ("train.max_seconds", config.train.max_seconds),
         ("train.log_every", config.train.log_every),
         ("train.patience", config.train.patience),
+        ("train.incremental.every", config.train.incremental.every if config.train.incremental else 1),
         ("train.rollout.unroll", config.train.rollout.unroll if config.train.rollout else 1),
         ("points.interior", config.points.interior),
         ("points.interior_max", config.points.interior_max),
@@ -115,6 +116,17 @@ def _validate(config: Config) -> None:
     if config.train.rollout is not None and not 0 <= config.train.rollout.noise < math.inf:
         raise ValueError(
             f"train.rollout.noise is the norm of the noise over that of the frames, 0 or more, not {config.train.rollout.noise}"
+        )
+    if config.train.incremental is not None:
+        for key, share in (
+            ("until", config.train.incremental.until),
+            ("explained", config.train.incremental.explained),
+        ):
+            if not 0 < share <= 1:
+                raise ValueError(f"train.incremental.{key} is a share above 0 and up to 1, not {share}")
+    if config.train.precision != "full" and (config.data is None or config.dtype != "float32"):
+        raise ValueError(
+            f"train.precision {config.train.precision} is for operators whose dtype is float32; leave it at full"
         )
     if not 0 <= config.points.adaptive <= 1:
         raise ValueError(f"points.adaptive is a share from 0 to 1, not {config.points.adaptive}")

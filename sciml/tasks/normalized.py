@@ -20,7 +20,8 @@ class NormalizedOperator(nn.Module):
 
     def forward(self, x: Tensor, coords: Sequence[Tensor] | None = None) -> Tensor:
         """Fields (batch, channel, *grid) in physical units, the channels in physical units too."""
-        return self.targets.decode(self.operator(self.inputs.encode(x), coords))
+        # autocast may leave half precision, in which neither physical units nor a loss would be accurate
+        return self.targets.decode(self.operator(self.inputs.encode(x), coords).to(x.dtype))
 
     def on(self, x: Tensor, grid: Grid) -> Tensor:
         """The prediction for inputs on ``grid``, which is checked against the grid convention of training."""

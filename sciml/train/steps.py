@@ -16,6 +16,7 @@ from sciml.config import TrainConfig
 from sciml.optim import Balance, Balancer, WeightedSum, loss_gradients
 from sciml.optim.sketch import RowSketch
 from sciml.tasks.task import Task
+from sciml.train.precision import Precision
 
 
 class Stepper(ABC):
@@ -41,6 +42,7 @@ class Stepper(ABC):
     ) -> None:
         self.task, self.model, self.parameters = task, model, parameters
         self.optimizer, self.balancer, self.config = optimizer, balancer, config
+        self.precision = Precision(config.precision, parameters[0].device)
         self.losses: dict[str, Tensor] = {}
         self.record: dict[str, Any] = {}
 
@@ -58,17 +60,28 @@ class Stepper(ABC):
     def _evaluate(self, batch: Any, log: bool) -> None:
         """Losses, and what the balancer makes of them."""
         self.balancer.prepare(partial(self._jacobians, batch))
-        self.losses = self.task.losses(self.model, batch)
+        self.losses = self._losses(batch)
         for name, loss in self.losses.items():
             value = float(loss.detach())
             if not math.isfinite(value):
                 raise FloatingPointError(f"loss {name!r} is {value}")
-        balance = self.balancer.backward(self.losses, self.parameters)
+        balance = self.balancer.backward(self.precision.scaled(self.losses), self.parameters)
         if log:
             if balance.gradients is None and self.config.log_gradients:
-                losses = self.task.losses(self.model, batch)  # the graph of the others is freed
+                losses = self._losses(batch)  # the graph of the others is freed
                 balance = replace(balance, gradients=loss_gradients(losses, self.parameters))
             self.record = balance.record(list(self.losses))
+
+    def _losses(self, batch: Any) -> dict[str, Tensor]:
+        with self.precision.autocast():
+            return self.task.losses(self.model, batch)
+
+    def _require_full_precision(self) -> None:
+        if self.precision.name != "full":
+            raise ValueError(
+                f"train.stages: {type(self.optimizer).__name__} needs train.precision full, not {self.precision.name}; "
+                "half precision is for optimizers that take one gradient a step, such as Adam"
+            )
 
     def _jacobians(self, batch: Any) -> dict[str, Tensor]:
         """Those of the residuals by the parameters, by the names of the losses."""
@@ -95,14 +108,22 @@ class GradientStepper(Stepper):
                 "makes whole updates with moments of its own",
                 "use {optimizer: SGD, options: {lr: ...}} without momentum, weight decay and train.gradient_clip",
             )
+        if self.precision.name == "float16" and not isinstance(self.balancer, WeightedSum):
+            self._refuse(
+                "may not be blind to the scale that float16 puts on losses",
+                "use WeightedSum, or train.precision bfloat16",
+            )
         self._evaluate(batch, log=False)
 
     def take(self, batch: Any, *, log: bool) -> None:
         self.record = {}
         self._evaluate(batch, log)
+        scaler = self.precision.scaler
+        scaler.unscale_(self.optimizer)
         if self.config.gradient_clip is not None:
             nn.utils.clip_grad_norm_(self.parameters, self.config.gradient_clip)
-        self.optimizer.step()
+        scaler.step(self.optimizer)
+        scaler.update()
 
 
 class ObjectiveStepper(Stepper):
@@ -111,6 +132,7 @@ class ObjectiveStepper(Stepper):
     needs = "objective"
 
     def check(self, batch: Any) -> None:
+        self._require_full_precision()
         self._evaluate(batch, log=False)
         if self.balancer.objective(self.losses) is None:
             self._refuse(
@@ -143,6 +165,7 @@ class ResidualStepper(Stepper):
     needs = "residuals"
 
     def check(self, batch: Any) -> None:
+        self._require_full_precision()
         if not isinstance(self.balancer, WeightedSum):
             self._refuse("is no weighted sum of squares", "give the stage balancer: {name: WeightedSum}")
         self.optimizer.check(partial(self._linearise, batch, log=False))  # type: ignore[attr-defined]

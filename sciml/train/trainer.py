@@ -16,6 +16,7 @@ from sciml.optim import Balancer, learning_rate_factor, make_optimizer
 from sciml.optim.by_name import load_optimizer_state
 from sciml.tasks.task import Task
 from sciml.train.early_stopping import EarlyStopping
+from sciml.train.incremental import IncrementalModes
 from sciml.train.progress import Progress
 from sciml.train.run_folder import RunFolder
 from sciml.train.steps import Stepper, stepper_for
@@ -58,6 +59,7 @@ class Trainer:
         self._stage_step = 0
         self._stage_wall_s = 0.0
         self._lengths = [self._length(stage) for stage in config.stages]
+        self._modes = None if config.incremental is None else IncrementalModes(model, config.incremental)
         self._average = None if config.ema is None else _average(model, config.ema)
         self._stopping = None if config.patience is None else EarlyStopping(config.patience)
         steppers = [self._make_stepper(index) for index in range(len(config.stages))]
@@ -99,11 +101,20 @@ class Trainer:
         load_optimizer_state(self._stepper.optimizer, state["optimizer"])
         for balancer, balancer_state in zip(self.balancers, state["balancers"], strict=True):
             balancer.load_state_dict(balancer_state)
-        self.task.load_state_dict(state["task"])
-        for part, saved in ((self._average, state["average"]), (self._stopping, state["stopping"])):
-            if part is not None:
-                part.load_state_dict(saved)
+        for name, part in self._parts().items():
+            part.load_state_dict(state[name])
         torch.set_rng_state(state["rng"].cpu())
+
+    def _parts(self) -> dict[str, Any]:
+        """What remembers something between steps, beside the model, the optimiser and the balancers."""
+        parts = {
+            "task": self.task,
+            "average": self._average,
+            "stopping": self._stopping,
+            "modes": self._modes,
+            "precision": self._stepper.precision,
+        }
+        return {name: part for name, part in parts.items() if part is not None}
 
     def rehearse(self) -> None:
         """Evaluate every stage without an update, on the largest batch of a run, so that what cannot work fails before
@@ -126,9 +137,7 @@ class Trainer:
                 "physical": {name: parameter.detach() for name, parameter in self._physical.items()},
                 "optimizer": self._stepper.optimizer.state_dict(),
                 "balancers": [balancer.state_dict() for balancer in self.balancers],
-                "task": self.task.state_dict(),
-                "average": {} if self._average is None else self._average.state_dict(),
-                "stopping": {} if self._stopping is None else self._stopping.state_dict(),
+                **{name: part.state_dict() for name, part in self._parts().items()},
                 "rng": torch.get_rng_state(),
                 "step": self.step,
                 "wall_s": self.wall_s,
@@ -200,6 +209,10 @@ class Trainer:
         by_time = self._stage_wall_s / allowed if allowed > 0 else 1.0
         return max(self._stage_step / self._lengths[self._stage], by_time)
 
+    def _progress(self) -> float:
+        """Share of the whole training that is over: of its steps, or of its time where that is further."""
+        return max(self.step / sum(self._lengths), self.wall_s / self._budget())
+
     def _stage_over(self) -> bool:
         return self._stage_progress() >= 1.0
 
@@ -210,6 +223,8 @@ class Trainer:
 
     def _train_step(self) -> None:
         stage = self.config.stages[self._stage]
+        if self._modes is not None:
+            self._modes.update(self.step, self._progress())
         batch = self.task.batch(self.step, self.model)
         factor = learning_rate_factor(stage.schedule, self._stage_progress())
         for group in self._stepper.optimizer.param_groups:
@@ -225,6 +240,8 @@ class Trainer:
         record: dict[str, Any] = {"step": self.step, "wall_s": round(self.wall_s, 3)}
         record["stage"] = f"{self._stage + 1} {self.config.stages[self._stage].optimizer}"
         record["lr"] = self._stepper.optimizer.param_groups[0]["lr"]
+        if self._modes is not None:
+            record["modes"] = self._modes.state_dict()["reach"]
         record |= {name: float(loss.detach()) for name, loss in self._stepper.losses.items()}
         record |= self._stepper.record
         record |= {f"parameter_{name}": p.detach().tolist() for name, p in self._physical.items()}

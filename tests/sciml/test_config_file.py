@@ -57,6 +57,8 @@ def test_lists_of_files(path):
     )
     config = load_config(path, ["--data.test", "[b.h5,c.h5]"])
     assert config.data.test == ["b.h5", "c.h5"]
+    assert config.data.train_files == ["a.h5"]
+    assert load_config(path, ["--data.train", "[a.h5,d.h5]"]).data.train_files == ["a.h5", "d.h5"]
 
 
 def test_a_resolved_configuration_loads_again(path, tmp_path):
@@ -77,6 +79,19 @@ def test_a_resolved_configuration_loads_again(path, tmp_path):
         (PINN, ["--train.max_seconds", "-1"], "train.max_seconds must be positive, not -1.0"),
         (PINN, ["--points.adaptive", "2"], "points.adaptive is a share from 0 to 1, not 2.0"),
         (PINN, ["--train.ema", "1"], "train.ema is a decay between 0 and 1, not 1.0"),
+        (PINN, ["--train.precision", "bfloat16"], "train.precision bfloat16 is for operators"),
+        (PINN, ["--train.incremental.until", "0"], "train.incremental.until is a share above 0"),
+        (PINN, ["--train.incremental.every", "0"], "train.incremental.every must be positive, not 0"),
+        (
+            "data: {train: a, inputs: [a], targets: [u]}\ntrain: {stages: [{steps: 1}], channel_weights: [1, 0]}\n",
+            [],
+            "train.channel_weights must be positive",
+        ),
+        (
+            "data: {train: a, inputs: [a], targets: [u], symmetries: [mirrors]}\ntrain: {stages: [{steps: 1}]}\n",
+            [],
+            "symmetries: expected",
+        ),
         (PINN, ["--train.patience", "3"], "set data.validation and train.validate_every"),
         (PINN, ["--data.train", "a.h5"], "either 'problem' (it trains a PINN) or 'data'"),
         ("model: {name: MLP}\n", [], "either 'problem' (it trains a PINN) or 'data'"),

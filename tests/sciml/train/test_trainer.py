@@ -3,8 +3,19 @@ import json
 import pytest
 import torch
 
+from pdes import Axis, Grid
 from sciml.assemble import assemble
-from sciml.config import Component, Config, DataConfig, PointsConfig, Stage, TrainConfig
+from sciml.config import (
+    Component,
+    Config,
+    DataConfig,
+    IncrementalConfig,
+    PointsConfig,
+    RolloutConfig,
+    Stage,
+    TrainConfig,
+)
+from sciml.data import write_well
 from sciml.optim import MultiAdam, WeightedSum
 from sciml.optim.by_name import known_optimizers
 from sciml.train import RunFolder, Trainer, TrainingError
@@ -174,6 +185,64 @@ def test_a_killed_and_resumed_operator_ends_bit_for_bit_the_same(
     for name, value in whole.model.state_dict().items():
         assert torch.equal(value, resumed.model.state_dict()[name]), name
     assert records(whole) == records(resumed)
+
+
+FEATURES = {
+    "weights": {"channel_weights": [2.0], "loss": "h1"},
+    "bfloat16": {"precision": "bfloat16"},
+    "float16": {"precision": "float16"},
+    "modes by schedule": {"incremental": IncrementalConfig(start=1, until=0.8), "ema": 0.9},
+    "modes by energy": {"incremental": IncrementalConfig(start=1, grow="energy", explained=0.999, every=2)},
+}
+
+
+@pytest.mark.parametrize("feature", FEATURES)
+def test_features_of_training_resume_bit_for_bit(tmp_path, monkeypatch, diffusion_files, feature):
+    def config(name):
+        return operator_config(tmp_path / name, diffusion_files, **FEATURES[feature])
+
+    assert_resumes_bit_for_bit(monkeypatch, config, kill_at=5)
+    if "modes" in feature:
+        reach = [record["modes"] for record in RunFolder(config("whole").folder).records()]
+        assert reach[0] != reach[5] != reach[-1]
+
+
+SAMPLING = {
+    "coarser grids": {"coarsen": [2], "coarsen_by": "spectral"},
+    "symmetries": {"symmetries": ["translations", "reflections"], "pseudo": ["u"], "input_noise": 0.01},
+    "two files": {"batch_size": 8},
+}
+
+
+@pytest.mark.parametrize("sampling", SAMPLING)
+def test_what_a_step_sees_resumes_bit_for_bit(tmp_path, monkeypatch, diffusion_files, sampling):
+    def config(name):
+        config = operator_config(tmp_path / name, diffusion_files)
+        for key, value in SAMPLING[sampling].items():
+            setattr(config.data, key, value)
+        if sampling == "two files":
+            config.data.train = [str(diffusion_files[name]) for name in ("train", "test_fine")]
+        return config
+
+    assert_resumes_bit_for_bit(monkeypatch, config, kill_at=5)
+
+
+@pytest.mark.parametrize(
+    "rollout", [{"unroll": 1}, {"unroll": 3, "noise": 0.1}, {"unroll": 2, "pushforward": True}]
+)
+def test_roll_outs_resume_bit_for_bit(tmp_path, monkeypatch, rollout):
+    grid = Grid([Axis("x", 16, periodic=True)])
+    w = torch.rand(48, 6, 16, generator=torch.Generator().manual_seed(0))
+    write_well(tmp_path / "w.h5", {"w": w}, grid, times=[0.1 * i for i in range(6)], name="waves")
+
+    def config(name):
+        config = operator_config(
+            tmp_path / name, {"train": tmp_path / "w.h5"}, rollout=RolloutConfig(**rollout)
+        )
+        config.data.inputs, config.data.targets = ["w[0:2]"], ["w[2:6]"]
+        return config
+
+    assert_resumes_bit_for_bit(monkeypatch, config, kill_at=5)
 
 
 def test_another_seed_is_another_run(tmp_path):
