@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -23,10 +24,10 @@ class Precision:
         self.name, self._device = name, device.type
         self.scaler = torch.amp.GradScaler(self._device, enabled=name == "float16")
 
-    def autocast(self) -> torch.autocast:
+    def autocast(self) -> AbstractContextManager[Any]:
         """The context of the forward pass."""
         if self.name == "full":
-            return torch.autocast(self._device, enabled=False)
+            return nullcontext()
         return torch.autocast(self._device, getattr(torch, self.name))
 
     def scaled(self, losses: Mapping[str, Tensor]) -> dict[str, Tensor]:
