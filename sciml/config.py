@@ -123,7 +123,7 @@ class RolloutConfig:
     Parameters
     ----------
     unroll : frames predicted in a training step, each from those before it; 1 trains on true frames only
-    pushforward : only the last of them counts, without gradients through the others
+    pushforward : only the last of them counts, without gradients through the others, and their number is drawn from 1 to ``unroll``
     noise : relative L2 norm of the noise on the frames that a training step begins with
     """
 

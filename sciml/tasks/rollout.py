@@ -29,7 +29,7 @@ def rollout(predict: Callable[[Tensor], Tensor], frames: Tensor, steps: int) -> 
 
     Returns the frames that follow, (batch, steps · c, *grid).
     """
-    found = []
+    found = [frames[:, :0]]
     for _ in range(steps):
         found.append(predict(frames))
         frames = torch.cat([frames[:, found[-1].shape[1] :], found[-1]], dim=1)
@@ -46,8 +46,9 @@ class RolloutTask(OperatorTask):
     ----------
     unroll : frames predicted in a training step, each from those before it. 1: always from true frames (teacher forcing)
     pushforward : of the frames predicted, only the last counts, and it is blind to how its inputs came about: the model
-        learns to go on from its own errors at the cost of one step's gradient (J. Brandstetter, D. Worrall, M. Welling,
-        arXiv:2202.03376)
+        learns to go on from its own errors at the cost of one step's gradient. How many are predicted is drawn for each
+        step, from 1, so that it learns from true frames too (J. Brandstetter, D. Worrall, M. Welling, arXiv:2202.03376, whose
+        loss is the sum of a step from true frames and one from the model's own)
     noise : relative L2 norm of the noise on the frames that a training step begins with
     others : see `OperatorTask`
 
@@ -104,20 +105,23 @@ class RolloutTask(OperatorTask):
         return predict
 
     def _trained_on(self, x: Tensor, y: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        start = int(torch.randint(self.steps - self._unroll + 1, (), generator=generator))
+        steps = self._unroll
+        if self._pushforward:
+            steps = 1 + int(torch.randint(self._unroll, (), generator=generator))
+        start = int(torch.randint(self.steps - steps + 1, (), generator=generator))
         series = torch.cat([x, y], 1)[:, start * self.out_channels :]
         first, rest = series[:, : x.shape[1]], series[:, x.shape[1] :]
         if self._frame_noise:
             first = with_noise(first, self._frame_noise, generator)
-        return first, rest[:, : self._unroll * self.out_channels]
+        return first, rest[:, : steps * self.out_channels]
 
     def losses(self, model: nn.Module, batch: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
         assert isinstance(model, NormalizedOperator)
         frames, truth = batch
-        steps, grid = self._unroll, self._grid_of(truth)
+        steps, grid = truth.shape[1] // self.out_channels, self._grid_of(truth)
         if self._pushforward:
             with torch.no_grad():
-                before = rollout(lambda last: model.on(last, grid), frames, self._unroll - 1)
+                before = rollout(lambda last: model.on(last, grid), frames, steps - 1)
             frames = torch.cat([frames, before], 1)[:, -frames.shape[1] :]
             truth, steps = truth[:, -self.out_channels :], 1
         prediction = rollout(lambda last: model.on(last, grid), frames, steps)

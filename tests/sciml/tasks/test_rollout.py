@@ -110,11 +110,21 @@ def test_losses_weigh_frames_alike_and_gradients_go_through_all_of_them(files):
 
 def test_pushforward_takes_the_last_frame_and_its_gradient_alone(files):
     made = task(files, unroll=3, pushforward=True)
-    model = model_for(made, 0.9)
-    loss = made.losses(model, made.batch(0, model))["relative_l2"]
-    loss.backward()
-    assert float(loss.detach()) == pytest.approx(1 - 0.9**3, rel=1e-5)
-    assert float(model.operator.factor.grad) == pytest.approx(-(0.9**2), rel=1e-5)
+    model, seen = model_for(made, 0.9), []
+    for step in range(30):
+        frames, truth = batch = made.batch(step, model)
+        steps = truth.shape[1]
+        seen.append(steps)
+        loss = made.losses(model, batch)["relative_l2"]
+        (gradient,) = torch.autograd.grad(loss, [model.operator.factor])
+        assert float(loss.detach()) == pytest.approx(1 - 0.9**steps, rel=1e-5)
+        # the last step's alone: of 1 - f 0.9ⁿ⁻¹ at f = 0.9
+        assert float(gradient) == pytest.approx(-(0.9 ** (steps - 1)), rel=1e-5)
+        before = rollout(lambda last: model.on(last, made.grid), frames, steps - 1).detach()
+        inputs = torch.cat([frames, before], 1)[:, -3:]
+        alone = relative_l2(model.on(inputs, made.grid), truth[:, -1:]).mean()
+        assert torch.equal(gradient, torch.autograd.grad(alone, [model.operator.factor])[0])
+    assert {seen.count(steps) > 4 for steps in (1, 2, 3)} == {True}
 
 
 def test_noise_has_its_norm_and_repeats(files):
