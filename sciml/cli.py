@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sciml.benchmarks import benchmark_config
 from sciml.catalogue import CATALOGUE
+from sciml.comparison import compare
 from sciml.config_file import load_config
 from sciml.data import check_well, convert, make_resolutions, summarize
 from sciml.experiment import evaluate, train
@@ -78,9 +79,20 @@ def _parser() -> argparse.ArgumentParser:
     p.set_defaults(run=_train)
 
     p = commands.add_parser("evaluate", parents=[common], help="evaluate a trained run anew")
-    p.add_argument("folder", metavar="RUN")
+    p.add_argument(
+        "folders",
+        nargs="+",
+        metavar="RUN",
+        help="several of one configuration: seeds with a confidence interval, training resolutions as a matrix",
+    )
+    p.add_argument(
+        "--out", help="folder for the report of several runs; by default comparison beside the first"
+    )
     p.add_argument("--data", nargs="+", default=[], metavar="F", help="test files, at any resolution")
     p.add_argument("--resolutions", nargs="+", type=int, default=[], metavar="N", help="points an axis")
+    p.add_argument(
+        "--recipe", help="of the data: a name or a file; its equation and its solver judge the predictions"
+    )
     p.set_defaults(run=_evaluate)
 
     p = commands.add_parser("predict", parents=[overwrite], help="apply a trained run to new inputs")
@@ -148,8 +160,17 @@ def _train(arguments: argparse.Namespace) -> None:
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
-    report, table = evaluate(arguments.folder, data=arguments.data, resolutions=arguments.resolutions)
-    _print_outcome(report, table, Path(arguments.folder) / "evaluation")
+    options = {name: getattr(arguments, name) for name in ("data", "resolutions", "recipe")}
+    if len(arguments.folders) > 1:
+        out = Path(arguments.out or Path(arguments.folders[0]).parent / "comparison")
+        _, table = compare(arguments.folders, out, **options)
+        print(f"{table}\nreport: {out / 'report.html'}")
+        return
+    if arguments.out:
+        raise ValueError("--out is for several runs; the report of one is in its folder evaluation")
+    (folder,) = arguments.folders
+    report, table = evaluate(folder, **options)
+    _print_outcome(report, table, Path(folder) / "evaluation")
 
 
 def _print_outcome(report: dict[str, object], table: str, folder: Path) -> None:

@@ -16,7 +16,10 @@ from .moments import Moments as Moments
 from .noise import with_noise as with_noise
 from .normalizer import Normalizer as Normalizer
 from .reader import FieldFile as FieldFile
+from .recipes import Recipe as Recipe
 from .recipes import list_recipes as list_recipes
+from .recipes import locate_recipe as locate_recipe
+from .recipes import read_recipe as read_recipe
 from .selection import Selection as Selection
 from .split import split_indices as split_indices
 from .summary import summarize as summarize

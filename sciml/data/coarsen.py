@@ -53,14 +53,22 @@ def coarsen(fields: Tensor, grid: Grid, factor: int, method: Coarsening = "subsa
             raise ValueError(
                 f"spectral coarsening needs periodic axes, and {axis.name!r} is not; take 'subsample', which keeps the values"
             )
-        fields = _truncated(fields, dim, axis, target)
+        fields = trigonometric(fields, dim, axis, target)
     return fields
 
 
-def _truncated(fields: Tensor, dim: int, axis: Axis, target: Axis) -> Tensor:
-    """Trigonometric interpolation along one axis, of the wavenumbers that ``target`` holds."""
-    kept = (target.n - 1) // 2 + 1
+def trigonometric(fields: Tensor, dim: int, axis: Axis, target: Axis) -> Tensor:
+    """Trigonometric interpolation along one periodic axis, from its points to those of ``target``, of the waves that both hold.
+
+    Exact for waves below the Nyquist wavenumber of both. The one at Nyquist is taken for a cosine on a finer axis, and left out
+    on a coarser one, which does not show its phase.
+    """
+    kept = min(axis.n // 2, (target.n - 1) // 2) + 1
     spectrum = torch.fft.rfft(fields, dim=dim, norm="forward").narrow(dim, 0, kept)
+    if kept == axis.n / 2 + 1:
+        # with the wave of opposite sign, which has a place of its own on the finer axis
+        last = spectrum.narrow(dim, kept - 1, 1)
+        spectrum = torch.cat([spectrum.narrow(dim, 0, kept - 1), 0.5 * last], dim)
     # the first points differ by a fraction of a cell where they are centres
     shift = float(target.points()[0] - axis.points()[0]) / axis.length
     if shift:

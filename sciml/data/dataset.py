@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -18,6 +18,14 @@ from .hdf5 import READ_BUDGET, DataFileError
 from .reader import FieldFile
 from .selection import Selection
 from .symmetry import FieldKind
+
+
+class Channel(NamedTuple):
+    """What a channel holds: a field, or a component of one, at a time."""
+
+    field: str
+    time: float
+    component: int = 0
 
 
 class FieldDataset(Dataset[tuple[Tensor, Tensor]]):
@@ -109,6 +117,16 @@ class FieldDataset(Dataset[tuple[Tensor, Tensor]]):
             ]
 
         return kinds(self.inputs), kinds(self.targets)
+
+    def channels(self, selections: Sequence[Selection]) -> list[Channel]:
+        """What the channels of ``inputs`` or ``targets`` hold; where times differ between samples, they are the first one's."""
+        times = self.file.times.reshape(-1, self.file.n_times)[0]
+        return [
+            Channel(s.field, float(times[step]), component)
+            for s in selections
+            for step in self.steps(s)
+            for component in range(self.file.layout.components(s.field))
+        ]
 
     def __len__(self) -> int:
         return len(self.indices)

@@ -1,7 +1,12 @@
 """How well a model does: metrics, interpolation, super-resolution, spectra and reports."""
 
+from sciml.evaluate.equal_accuracy import equal_accuracy as equal_accuracy
 from sciml.evaluate.interpolate import check_same_domain as check_same_domain
 from sciml.evaluate.interpolate import interpolate as interpolate
+from sciml.evaluate.matrix import format_matrix as format_matrix
+from sciml.evaluate.matrix import format_train as format_train
+from sciml.evaluate.matrix import rollouts_over_seeds as rollouts_over_seeds
+from sciml.evaluate.matrix import train_by_test as train_by_test
 from sciml.evaluate.metrics import checked_relative_l2 as checked_relative_l2
 from sciml.evaluate.metrics import max_error as max_error
 from sciml.evaluate.metrics import nrmse as nrmse
@@ -9,13 +14,24 @@ from sciml.evaluate.metrics import relative_h1 as relative_h1
 from sciml.evaluate.metrics import relative_l2 as relative_l2
 from sciml.evaluate.metrics import rmse as rmse
 from sciml.evaluate.metrics import summarise as summarise
+from sciml.evaluate.physics import Physics as Physics
 from sciml.evaluate.report import write_json as write_json
 from sciml.evaluate.report import write_report as write_report
+from sciml.evaluate.residual import residual_norms as residual_norms
 from sciml.evaluate.spectra import Spectrum as Spectrum
 from sciml.evaluate.spectra import energy_beyond as energy_beyond
 from sciml.evaluate.spectra import error_spectrum as error_spectrum
 from sciml.evaluate.spectra import nyquist as nyquist
+from sciml.evaluate.statistics import Estimate as Estimate
+from sciml.evaluate.statistics import bootstrap_interval as bootstrap_interval
+from sciml.evaluate.statistics import t_interval as t_interval
+from sciml.evaluate.superresolution import Predictor as Predictor
 from sciml.evaluate.superresolution import TestSet as TestSet
 from sciml.evaluate.superresolution import at_resolutions as at_resolutions
-from sciml.evaluate.superresolution import format_table as format_table
+from sciml.evaluate.superresolution import predictions as predictions
+from sciml.evaluate.superresolution import protocol as protocol
+from sciml.evaluate.superresolution import resolution_of as resolution_of
 from sciml.evaluate.superresolution import super_resolution as super_resolution
+from sciml.evaluate.tables import align as align
+from sciml.evaluate.tables import format_place as format_place
+from sciml.evaluate.tables import format_table as format_table

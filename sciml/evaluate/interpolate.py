@@ -11,8 +11,9 @@ from scipy.interpolate import CubicSpline, make_interp_spline
 from torch import Tensor
 
 from pdes.grid import Axis, Grid
+from sciml.data.coarsen import trigonometric
 
-Method = Literal["cubic", "linear", "nearest"]
+Method = Literal["cubic", "linear", "nearest", "trigonometric"]
 
 
 def interpolate(fields: Tensor, source: Grid, target: Grid, method: Method = "cubic") -> Tensor:
@@ -21,7 +22,9 @@ def interpolate(fields: Tensor, source: Grid, target: Grid, method: Method = "cu
     An axis on which every target point is a source point is subsampled, exactly. Otherwise "cubic" is the
     interpolating cubic spline (order 4; periodic on periodic axes, not-a-knot at walls), "linear" its
     piecewise linear counterpart (order 2, no overshoot between points), and "nearest" the nearest point,
-    the upper one of two equally near (for coefficients that take a few values). Target points outside the outermost source
+    the upper one of two equally near (for coefficients that take a few values). "trigonometric" is the trigonometric
+    polynomial through the points of a periodic axis, exact for band-limited fields; what a coarser target cannot hold
+    of it is cut off, not sampled, and other axes have the cubic spline. Target points outside the outermost source
     points, as between cell centres and a wall, are extrapolated by the last polynomial piece.
 
     Parameters
@@ -77,6 +80,10 @@ def _describe(axis: Axis) -> str:
 def _along_axis(values: Tensor, dim: int, source: Axis, target: Axis, method: Method) -> Tensor:
     # the ends agree up to rounding; making them identical keeps rounding from breaking coincident points
     target = dataclasses.replace(target, lower=source.lower, upper=source.upper)
+    if method == "trigonometric":
+        if source.periodic:
+            return values if source == target else trigonometric(values, dim, source, target)
+        method = "cubic"
     x, y = source.points().numpy(), target.points().numpy()
     position = (y - x[0]) / source.spacing
     index = np.floor(position + 0.5 + 1e-9).astype(np.int64)

@@ -15,16 +15,17 @@ class Spectrum(NamedTuple):
     """Isotropic energy spectra, each an array (bins,) and a fraction of the truth's total energy.
 
     ``wavenumbers`` count waves on the longest side of the domain. ``truth`` sums to 1 and ``error`` to the
-    squared relative L2 error; both are means over samples.
+    squared relative L2 error; all are means over samples.
     """
 
     wavenumbers: np.ndarray
     truth: np.ndarray
     error: np.ndarray
+    prediction: np.ndarray
 
 
 def error_spectrum(prediction: Tensor, truth: Tensor, grid: Grid) -> Spectrum:
-    """Energy of the error and of the truth in shells k − ½ ≤ |k| < k + ½.
+    """Energy of the error, of the truth and of the prediction in shells k − ½ ≤ |k| < k + ½.
 
     Periodic axes take the Fourier transform, axes with walls the cosine transform, which does not mistake
     the jump between two opposite walls for small scales.
@@ -56,8 +57,8 @@ def error_spectrum(prediction: Tensor, truth: Tensor, grid: Grid) -> Spectrum:
         fraction = (energy.reshape(len(total), -1) / total[:, None]).mean(axis=0)
         return np.bincount(shell.reshape(-1), weights=fraction)
 
-    error = _energy(prediction - truth, grid)
-    return Spectrum(np.arange(shell.max() + 1), mean_over_shells(reference), mean_over_shells(error))
+    error, predicted = (_energy(fields, grid) for fields in (prediction - truth, prediction))
+    return Spectrum(np.arange(shell.max() + 1), *map(mean_over_shells, (reference, error, predicted)))
 
 
 def nyquist(grid: Grid) -> float:
@@ -65,8 +66,8 @@ def nyquist(grid: Grid) -> float:
     return _longest(grid) / (2 * max(axis.spacing for axis in grid))
 
 
-def energy_beyond(fields: Tensor, grid: Grid, coarse: Grid) -> float:
-    """Share of the fields' energy at wavenumbers beyond the Nyquist wavenumber of ``coarse`` on some axis.
+def energy_beyond(fields: Tensor, grid: Grid, coarse: Grid, *, of: Tensor | None = None) -> float:
+    """Energy of fields at wavenumbers beyond the Nyquist wavenumber of ``coarse`` on some axis, as a share of all energy.
 
     Subsampling onto ``coarse`` mistakes these waves for longer ones, and spectral truncation takes them away. The transforms are
     those of `error_spectrum`.
@@ -77,6 +78,8 @@ def energy_beyond(fields: Tensor, grid: Grid, coarse: Grid) -> float:
         Tensor (batch, channel, *grid).
     coarse
         A grid with the axes of ``grid`` and fewer points.
+    of
+        The fields whose energy is all energy: by default ``fields`` themselves, for predictions and errors the truth.
     """
     energy = _energy(fields, grid).sum(axis=0)
     within = np.ones(grid.shape, dtype=bool)
@@ -84,7 +87,8 @@ def energy_beyond(fields: Tensor, grid: Grid, coarse: Grid) -> float:
         # less the rounding of k at the Nyquist wavenumber itself, which is beyond: its phase is lost
         held = np.abs(_waves(axis)) < 0.5 / target.spacing * (1 - 1e-9)
         within &= np.expand_dims(held, [d for d in range(len(grid)) if d != dim])
-    return float(energy[~within].sum() / energy.sum())
+    total = energy if of is None else _energy(of, grid)
+    return float(energy[~within].sum() / total.sum())
 
 
 def _longest(grid: Grid) -> float:

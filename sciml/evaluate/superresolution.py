@@ -6,6 +6,7 @@ training grid may do as well. Each row therefore reports both.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -14,15 +15,27 @@ import torch
 from torch import Tensor
 
 from pdes.grid import Grid
+from sciml.data.dataset import Channel
 from sciml.evaluate.interpolate import Method, check_same_domain, interpolate
-from sciml.evaluate.metrics import checked_relative_l2
+from sciml.evaluate.metrics import checked_relative_l2, relative_l2
+from sciml.evaluate.spectra import energy_beyond
+from sciml.evaluate.statistics import bootstrap_interval
 
 Row = dict[str, Any]
+Predictor = Callable[[Tensor, Grid], Tensor]
+"""From inputs (batch, channel, *grid) and their grid to fields in the targets' channels."""
 
 
 @dataclass(frozen=True)
 class TestSet:
     """Inputs (sample, channel, *grid) and targets (sample, channel, *grid) on one grid.
+
+    Parameters
+    ----------
+    refinement
+        Frames for each one that the model was trained on: more than 1 for roll-outs on data that are finer in time.
+    input_channels, target_channels
+        What the channels hold, for those who judge predictions by their equation; may be left out.
 
     Raises ValueError where they are empty, differ in number or do not lie on the grid.
     """
@@ -33,6 +46,9 @@ class TestSet:
     grid: Grid
     inputs: Tensor
     targets: Tensor
+    refinement: int = 1
+    input_channels: tuple[Channel, ...] = ()
+    target_channels: tuple[Channel, ...] = ()
 
     def __post_init__(self) -> None:
         for role, fields in (("inputs", self.inputs), ("targets", self.targets)):
@@ -64,23 +80,33 @@ def at_resolutions(tests: Sequence[TestSet], resolutions: Sequence[int]) -> list
             chosen += there
             continue
         points: tuple[Any, ...] = (..., *(axis.nested(n) for axis in finest.grid))
-        chosen.append(TestSet(f"{finest.name} at {n}", grid, finest.inputs[points], finest.targets[points]))
+        chosen.append(
+            dataclasses.replace(
+                finest,
+                name=f"{finest.name} at {n}",
+                grid=grid,
+                inputs=finest.inputs[points],
+                targets=finest.targets[points],
+            )
+        )
     return chosen
 
 
 def super_resolution(
-    predict: Callable[[Tensor, Grid], Tensor],
+    predict: Predictor,
     train_grid: Grid,
     tests: Sequence[TestSet],
     *,
+    also: Sequence[Grid] = (),
+    coarse: Predictor | None = None,
     batch_size: int = 32,
     restriction: Method = "linear",
 ) -> list[Row]:
     """Mean relative L2 error of a model on every test set, and of its control.
 
     The control restricts the test inputs to ``train_grid``, predicts there, where the model was trained, and
-    carries that prediction to the test grid by a cubic spline. A model that does not beat it has shown no
-    super-resolution.
+    carries that prediction to the test grid by a cubic spline, or by the trigonometric polynomial on periodic axes where
+    that has the smaller error. A model that does not beat it has shown no super-resolution.
 
     Parameters
     ----------
@@ -90,6 +116,11 @@ def super_resolution(
         The grid the model was trained on.
     tests
         Test sets on grids of the same domain.
+    also
+        Further grids that it was trained on.
+    coarse
+        The predictor of the control: for inputs that are finer in time than in training, the prediction at the training's
+        frames, interpolated in time. ``predict`` by default.
     restriction
         How test inputs reach a training grid whose points are not among theirs (nested grids are subsampled):
         "linear" neither overshoots nor shifts the field; "nearest" keeps a coefficient's exact values but may
@@ -97,9 +128,12 @@ def super_resolution(
 
     Returns
     -------
-    One row for each test set, from coarse to fine: ``resolution`` (one number, or a list where axes differ),
-    ``rel_l2``, ``interpolated_rel_l2`` (the control; None on the training grid), ``ratio_to_train`` (rel_l2 over
-    that on the training grid; None without such a test set), ``n_samples`` and ``name``.
+    One row for each test set, from coarse to fine: ``resolution`` (one number, or a list where axes differ), ``refinement``
+    (frames of the test set for each of the training), ``protocol`` (see `protocol`), ``rel_l2`` with the bootstrap interval
+    ``rel_l2_interval`` of 95 %, ``interpolated_rel_l2`` (the control; None where there is nothing to interpolate) and
+    ``interpolation`` (its method), ``ratio_to_train`` (rel_l2 over that on the training grid; None without such a test set),
+    ``beyond_nyquist`` (on grids finer than the training grid, the energy at wavenumbers that it does not hold, each as a share
+    of the truth's energy: of the truth, the prediction, the interpolated prediction and the error), ``n_samples`` and ``name``.
 
     Raises
     ------
@@ -110,88 +144,100 @@ def super_resolution(
         raise ValueError("super_resolution needs at least one test set")
     for test in tests:
         check_same_domain(train_grid, test.grid)
-    ordered = sorted(tests, key=lambda test: test.grid.shape)
-    rows = [_evaluate(predict, train_grid, test, batch_size, restriction) for test in ordered]
-    at_train = [row["rel_l2"] for row, test in zip(rows, ordered, strict=True) if test.grid == train_grid]
+    ordered = sorted(tests, key=lambda test: (test.grid.shape, test.refinement))
+    rows = [
+        _evaluate(predict, coarse or predict, [train_grid, *also], test, batch_size, restriction)
+        for test in ordered
+    ]
+    at_train = [
+        row["rel_l2"]
+        for row, test in zip(rows, ordered, strict=True)
+        if test.grid == train_grid and test.refinement == 1
+    ]
     for row in rows:
         row["ratio_to_train"] = row["rel_l2"] / at_train[0] if at_train and at_train[0] > 0 else None
     return rows
 
 
+def predictions(predict: Predictor, inputs: Tensor, grid: Grid, batch_size: int = 32) -> Tensor:
+    """The predictions for all ``inputs`` (sample, channel, *grid), taken in batches and without a graph."""
+    # no_grad rather than inference_mode: a learned solver takes gradients inside its forward pass
+    with torch.no_grad():
+        return torch.cat([predict(part, grid) for part in inputs.split(batch_size)])
+
+
+def protocol(train_grids: Sequence[Grid], test: TestSet) -> str:
+    """How a model trained on these grids is tested.
+
+    "high-to-high": where it was trained, so it has seen data of that resolution. "low-to-high": somewhere finer, in space or in
+    time, zero-shot. "high-to-low": somewhere coarser. The first two are different claims and are kept apart.
+    """
+    if test.grid in train_grids and test.refinement == 1:
+        return "high-to-high"
+    finer = all(any(new.n > old.n for new, old in zip(test.grid, grid, strict=True)) for grid in train_grids)
+    return "low-to-high" if finer or test.refinement > 1 else "high-to-low"
+
+
 def _evaluate(
-    predict: Callable[[Tensor, Grid], Tensor],
-    train_grid: Grid,
+    predict: Predictor,
+    coarse: Predictor,
+    train_grids: Sequence[Grid],
     test: TestSet,
     batch_size: int,
     restriction: Method,
 ) -> Row:
-    errors, controls = [], []
-    # no_grad rather than inference_mode: a learned solver takes gradients inside its forward pass
-    with torch.no_grad():
-        for inputs, targets in zip(
-            test.inputs.split(batch_size), test.targets.split(batch_size), strict=True
-        ):
-            errors.append(checked_relative_l2(predict(inputs, test.grid).to(targets), targets, test.name))
-            if test.grid != train_grid:
-                restricted = interpolate(inputs, test.grid, train_grid, restriction)
-                control = interpolate(predict(restricted, train_grid), train_grid, test.grid)
-                controls.append(checked_relative_l2(control.to(targets), targets, f"{test.name} (control)"))
-    sizes = set(test.grid.shape)
+    train_grid = train_grids[0]
+    predicted = predictions(predict, test.inputs, test.grid, batch_size).to(test.targets)
+    mean, *interval = bootstrap_interval(checked_relative_l2(predicted, test.targets, test.name))
+    method, control, error = None, None, None
+    if test.grid != train_grid or test.refinement > 1:
+        method, control = _best_control(coarse, train_grid, test, batch_size, restriction)
+        error = float(checked_relative_l2(control, test.targets, f"{test.name} (control)").mean())
     return {
-        "resolution": test.grid.shape[0] if len(sizes) == 1 else list(test.grid.shape),
-        "rel_l2": float(torch.cat(errors).mean()),
-        "interpolated_rel_l2": float(torch.cat(controls).mean()) if controls else None,
+        "resolution": resolution_of(test.grid),
+        "refinement": test.refinement,
+        "protocol": protocol(train_grids, test),
+        "rel_l2": mean,
+        "rel_l2_interval": None if None in interval else interval,
+        "interpolated_rel_l2": error,
+        "interpolation": method,
         "ratio_to_train": None,
+        "beyond_nyquist": _beyond_nyquist(predicted, control, test, train_grid),
         "n_samples": len(test.targets),
         "name": test.name,
     }
 
 
-def format_resolution(resolution: int | Sequence[int]) -> str:
-    """``32`` or ``32x48``."""
-    return str(resolution) if isinstance(resolution, int) else "x".join(map(str, resolution))
+def _best_control(
+    coarse: Predictor, train_grid: Grid, test: TestSet, batch_size: int, restriction: Method
+) -> tuple[Method, Tensor]:
+    """The interpolation with the smaller error, and the fields that it gives."""
+    restricted = interpolate(test.inputs, test.grid, train_grid, restriction)
+    predicted = predictions(coarse, restricted, train_grid, batch_size).to(test.targets)
+    found: dict[Method, Tensor] = {"cubic": interpolate(predicted, train_grid, test.grid, "cubic")}
+    if any(axis.periodic for axis in train_grid):
+        found["trigonometric"] = interpolate(predicted, train_grid, test.grid, "trigonometric")
+    best = min(found, key=lambda method: float(relative_l2(found[method], test.targets).mean()))
+    return best, found[best]
 
 
-def format_table(rows: Sequence[Row]) -> str:
-    """The rows of `super_resolution` as aligned text, and one line that reads the finest of them."""
-    header = ["resolution", "rel_l2", "interpolated", "ratio to train", "samples", "name"]
-    body = [
-        [
-            format_resolution(row["resolution"]),
-            _number(row["rel_l2"], ".5f"),
-            _number(row["interpolated_rel_l2"], ".5f"),
-            _number(row["ratio_to_train"], ".3f"),
-            str(row["n_samples"]),
-            str(row["name"]),
-        ]
-        for row in rows
-    ]
-    widths = [max(len(line[i]) for line in [header, *body]) for i in range(len(header))]
-
-    def aligned(cells: list[str]) -> str:
-        numbers = [cell.rjust(width) for cell, width in zip(cells[:-1], widths[:-1], strict=True)]
-        return "  ".join([*numbers, cells[-1]])
-
-    rule = "  ".join("-" * width for width in widths)
-    return "\n".join([aligned(header), rule, *map(aligned, body), _reading(rows)])
+def _beyond_nyquist(
+    predicted: Tensor, control: Tensor | None, test: TestSet, train_grid: Grid
+) -> dict[str, float | None] | None:
+    if not any(new.n > old.n for new, old in zip(test.grid, train_grid, strict=True)):
+        return None
+    fields = {
+        "truth": test.targets,
+        "prediction": predicted,
+        "interpolated": control,
+        "error": predicted - test.targets,
+    }
+    return {
+        name: None if field is None else energy_beyond(field, test.grid, train_grid, of=test.targets)
+        for name, field in fields.items()
+    }
 
 
-def _number(value: float | None, spec: str) -> str:
-    return "-" if value is None else format(value, spec)
-
-
-def _reading(rows: Sequence[Row]) -> str:
-    trained = [row for row in rows if row["interpolated_rel_l2"] is None]
-    own = (
-        f"its own {format_resolution(trained[0]['resolution'])}-point prediction"
-        if trained
-        else "its own prediction on the training grid"
-    )
-    finer = [row for row in rows if row["interpolated_rel_l2"] is not None]
-    if not finer or (trained and rows[-1] is trained[-1]):
-        return "no test set is finer than the training grid: this says nothing about super-resolution"
-    finest = finer[-1]
-    where = f"at {format_resolution(finest['resolution'])} points"
-    if finest["rel_l2"] < finest["interpolated_rel_l2"]:
-        return f"the model beats interpolation of {own} {where}"
-    return f"the model does not beat interpolation of {own} {where}"
+def resolution_of(grid: Grid) -> int | list[int]:
+    """The points of each axis, in one number where all have the same."""
+    return grid.shape[0] if len(set(grid.shape)) == 1 else list(grid.shape)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from sciml.plots.style import MARK, PREDICTION, TRUTH, Array, as_array, plain_log_ticks, styled
+from sciml.plots.style import ERROR_LINE, MARK, PREDICTION, TRUTH, Array, as_array, plain_log_ticks, styled
 
 
 @styled
@@ -15,10 +15,11 @@ def plot_spectrum(
     wavenumbers: Array | Sequence[float],
     truth: Array | Sequence[float],
     error: Array | Sequence[float],
+    prediction: Array | Sequence[float] | None = None,
     *,
     train_nyquist: float | None = None,
 ) -> Figure:
-    """Draw the energy of the truth and of the error in each wavenumber shell, as fractions of the truth's total.
+    """Draw the energy of truth, prediction and error in each wavenumber shell, as fractions of the truth's total.
 
     A scale is resolved where the error lies below the truth. Wavenumbers beyond ``train_nyquist`` did not exist
     on the training grid; they are shaded. The mean (wavenumber 0) has no place on a logarithmic axis and
@@ -29,7 +30,11 @@ def plot_spectrum(
     fig = Figure(figsize=(5.6, 3.6))
     panel = fig.subplots()
     panel.plot(k[shown], reference[shown], color=TRUTH, label="truth")
-    panel.plot(k[shown], wrong[shown], color=PREDICTION, label="error")
+    if prediction is not None:
+        panel.plot(
+            k[shown], as_array(prediction)[shown], color=PREDICTION, linestyle="--", label="prediction"
+        )
+    panel.plot(k[shown], wrong[shown], color=ERROR_LINE, label="error")
     if train_nyquist is not None:
         panel.axvline(train_nyquist, color=MARK, linestyle="--", linewidth=1.0)
         panel.axvspan(train_nyquist, max(float(k.max()), train_nyquist), color=MARK, alpha=0.15, linewidth=0)

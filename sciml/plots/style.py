@@ -27,7 +27,7 @@ Extent = tuple[float, float, float, float]
 
 SEQUENTIAL, DIVERGING, ERROR = "viridis", "RdBu_r", "magma"
 # distinct to colour-blind readers
-TRUTH, PREDICTION, CONTROL, MARK = "#4d4d4d", "#0072b2", "#d55e00", "#999999"
+TRUTH, PREDICTION, CONTROL, ERROR_LINE, MARK = "#4d4d4d", "#0072b2", "#d55e00", "#cc79a7", "#999999"
 
 _RC: Any = {
     "font.family": "DejaVu Sans",
@@ -77,6 +77,11 @@ def as_array(values: Array | Sequence[float]) -> np.ndarray:
 def label(name: str, unit: str = "") -> str:
     """``x [m]``; a quantity without a unit is marked so, ``x [–]``."""
     return f"{name} [{unit or '–'}]"
+
+
+def size_label(resolution: int | Sequence[int]) -> str:
+    """``32``, or ``32×48`` where the axes of a grid differ."""
+    return str(resolution) if isinstance(resolution, int) else "×".join(map(str, resolution))
 
 
 def colours(field: np.ndarray) -> dict[str, Any]:

@@ -9,12 +9,16 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from sciml.plots.style import CONTROL, MARK, PREDICTION, plain_log_ticks, styled, written_out
+from sciml.plots.style import CONTROL, MARK, PREDICTION, plain_log_ticks, size_label, styled, written_out
 
 
 @styled
-def plot_superresolution(rows: Sequence[Mapping[str, Any]], train_resolution: int | Sequence[int]) -> Figure:
-    """Draw the rows of a super-resolution report: relative L2 error of the model and of its control.
+def plot_superresolution(
+    rows: Sequence[Mapping[str, Any]],
+    train_resolution: int | Sequence[int],
+    xlabel: str = "resolution [points per axis]",
+) -> Figure:
+    """Draw the rows of a super-resolution report: relative L2 error of the model, with its interval, and of its control.
 
     Where the axes of a grid differ, the horizontal position is the geometric mean of its sizes and the tick
     names them all.
@@ -36,30 +40,28 @@ def plot_superresolution(rows: Sequence[Mapping[str, Any]], train_resolution: in
     if control:
         panel.plot(*zip(*control, strict=True), color=CONTROL, marker="s", markersize=5, linestyle="--",
                    label="interpolation of its own\ntraining-grid prediction")  # fmt: skip
-    panel.plot(
-        sizes,
-        [row["rel_l2"] for row in rows],
-        color=PREDICTION,
-        marker="o",
-        markersize=5,
-        label="model, zero-shot",
-    )
+    model = [row["rel_l2"] for row in rows]
+    panel.plot(sizes, model, color=PREDICTION, marker="o", markersize=5, label="model")
+    for size, row in zip(sizes, rows, strict=True):
+        if row.get("rel_l2_interval"):
+            # lines of the panel's own, which the legend keeps clear of
+            panel.plot([size, size], row["rel_l2_interval"], "-", color=PREDICTION, linewidth=1.0)
     panel.set_xscale("log", base=2)
     ticks = {
         _mean_size(resolution): resolution
         for resolution in [train_resolution, *(row["resolution"] for row in rows)]
     }
-    panel.set_xticks(sorted(ticks), labels=[_name(ticks[size]) for size in sorted(ticks)])
+    panel.set_xticks(sorted(ticks), labels=[size_label(ticks[size]) for size in sorted(ticks)])
     panel.xaxis.set_minor_locator(NullLocator())
     panel.margins(x=0.08, y=0.15)
-    errors = [row["rel_l2"] for row in rows] + [error for _, error in control]
+    errors = model + [error for _, error in control]
     if max(errors) > 10 * min(errors) > 0:
         panel.set_yscale("log")
         plain_log_ticks(panel.yaxis)
     else:
         panel.set_ylim(bottom=0.0)
         panel.yaxis.set_major_formatter(written_out)
-    panel.set_xlabel("resolution [points per axis]")
+    panel.set_xlabel(xlabel)
     panel.set_ylabel("relative L2 error [–]")
     panel.grid(True, axis="y")
     panel.legend(loc="best")
@@ -70,7 +72,3 @@ def _mean_size(resolution: int | Sequence[int]) -> float:
     if isinstance(resolution, int):
         return float(resolution)
     return math.prod(resolution) ** (1.0 / len(resolution))
-
-
-def _name(resolution: int | Sequence[int]) -> str:
-    return str(resolution) if isinstance(resolution, int) else "×".join(map(str, resolution))

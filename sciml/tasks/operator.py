@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -13,22 +11,18 @@ from pdes import Grid
 from sciml.data import FieldDataset, Normalizer, TrainingBatches, coarsened_grid
 from sciml.data.normalizer import Mode
 from sciml.evaluate import (
+    Predictor,
     TestSet,
+    checked_relative_l2,
     energy_beyond,
-    error_spectrum,
-    format_table,
-    nyquist,
+    predictions,
     relative_h1,
     relative_l2,
-    super_resolution,
+    resolution_of,
 )
-from sciml.plots import plot_comparison, plot_spectrum, plot_superresolution
+from sciml.tasks.evaluation import evaluate_operator
 from sciml.tasks.normalized import NormalizedOperator
 from sciml.tasks.task import Evaluation, Task
-
-SAMPLES_SHOWN = 3
-Predictor = Callable[[Tensor, Grid], Tensor]
-"""From inputs (batch, channel, *grid) and their grid to fields in the targets' channels."""
 
 
 class OperatorTask(Task):
@@ -94,6 +88,10 @@ class OperatorTask(Task):
         ):
             if ours != theirs:
                 raise ValueError(f"{path} has {theirs} {role} channel(s), the training file has {ours}")
+        self._require_same_domain(test)
+
+    def _require_same_domain(self, test: FieldDataset) -> None:
+        path = test.file.path
         for mine, other in zip(self.grid, test.grid, strict=len(self.grid) == len(test.grid)):
             found = (other.name, other.convention, other.lower, other.upper)
             if found != (mine.name, mine.convention, mine.lower, mine.upper):
@@ -104,9 +102,13 @@ class OperatorTask(Task):
 
     def _test_set(self, test: FieldDataset, name: str) -> TestSet:
         self._require_alike(test)
+        return self._load(test, name)
+
+    def _load(self, test: FieldDataset, name: str, refinement: int = 1) -> TestSet:
         x, y = test.load()
         x = self._batches.measured(x, self._batches.generator(-1))
-        return TestSet(name, test.grid, x.to(self._device), y.to(self._device))
+        channels = (tuple(test.channels(selections)) for selections in (test.inputs, test.targets))
+        return TestSet(name, test.grid, x.to(self._device), y.to(self._device), refinement, *channels)
 
     def normalizers(self, inputs: Mode, targets: Mode) -> tuple[Normalizer, Normalizer]:
         """Statistics of the training samples, one pass each."""
@@ -147,6 +149,10 @@ class OperatorTask(Task):
         assert isinstance(model, NormalizedOperator)
         return model.on
 
+    def coarse_predictor(self, model: nn.Module) -> Predictor:
+        """The predictor of the control, see `super_resolution`."""
+        return self.predictor(model)
+
     def check(self, model: nn.Module) -> None:
         if self._channel_weights and len(self._channel_weights) != self.out_channels:
             raise ValueError(
@@ -165,26 +171,27 @@ class OperatorTask(Task):
                 raise ValueError(f"{name}: {error}") from None
 
     def validate(self, model: nn.Module) -> dict[str, float]:
+        watched = {f"rel_l2_{test.name}": test for test in self.tests}
         if self._validation is not None:
-            rows = super_resolution(self.predictor(model), self.grid, [self._validation])
-            return {"val_rel_l2": rows[0]["rel_l2"]}
-        return {f"rel_l2_{row['name']}": row["rel_l2"] for row in self._rows(model)}
+            watched = {"val_rel_l2": self._validation}
+        return {key: self._mean_error(model, test) for key, test in watched.items()}
 
-    def _rows(self, model: nn.Module) -> list[dict[str, Any]]:
-        return super_resolution(self.predictor(model), self.grid, self.tests) if self.tests else []
+    def _mean_error(self, model: nn.Module, test: TestSet) -> float:
+        found = predictions(self.predictor(model), test.inputs, test.grid).to(test.targets)
+        return float(checked_relative_l2(found, test.targets, test.name).mean())
 
     def evaluate(self, model: nn.Module) -> Evaluation:
-        rows = self._rows(model)
-        if not rows:
-            return Evaluation({"rel_l2": None, "rel_l2_why": "no test file was given (data.test)"})
-        on_train_grid = [test.name for test in self.tests if test.grid == self.grid]
-        metrics: dict[str, Any] = {"rel_l2": None, "rel_l2_why": "no test file lies on the training grid"}
-        if on_train_grid:
-            metrics = {"rel_l2": next(row["rel_l2"] for row in rows if row["name"] == on_train_grid[0])}
-        metrics["superresolution"] = rows
-        if self._batches.coarsening:
-            metrics["coarsening"] = self._coarsening()
-        return Evaluation(metrics, self._figures(model, rows), format_table(rows))
+        evaluation = evaluate_operator(
+            self.predictor(model),
+            self.coarse_predictor(model),
+            self._batches.grids,
+            self.tests,
+            self._shown_names,
+            self._shown_channel,
+        )
+        if self.tests and self._batches.coarsening:
+            evaluation.metrics["coarsening"] = self._coarsening()
+        return evaluation
 
     def _coarsening(self) -> list[dict[str, Any]]:
         """Which share of the energy of inputs and targets each coarser training grid mistakes for longer waves, or is without."""
@@ -193,42 +200,8 @@ class OperatorTask(Task):
         for factor in self._batches.coarsening:
             grid = coarsened_grid(self.grid, factor)
             shares = {name: energy_beyond(f, self.grid, grid) for name, f in (("inputs", x), ("targets", y))}
-            rows.append({"resolution": _resolution(grid), "by": self._batches.method, **shares})
+            rows.append({"resolution": resolution_of(grid), "by": self._batches.method, **shares})
         return rows
-
-    def _figures(self, model: nn.Module, rows: list[dict[str, Any]]) -> list[tuple[str, Any, str]]:
-        predict = self.predictor(model)
-        figures: list[tuple[str, Any, str]] = []
-        if len(rows) > 1:
-            caption = "Relative L2 error against resolution, beside the interpolation of the model's own training-resolution prediction."
-            figures.append(
-                ("superresolution.png", plot_superresolution(rows, _resolution(self.grid)), caption)
-            )
-        for test in sorted(self.tests, key=lambda test: test.grid.shape):
-            size = " x ".join(map(str, test.grid.shape))
-            with torch.no_grad():
-                prediction = predict(test.inputs[:SAMPLES_SHOWN], test.grid)
-            figure = plot_comparison(
-                test.inputs[:SAMPLES_SHOWN, 0].cpu(),
-                prediction[:, self._shown_channel].cpu(),
-                test.targets[:SAMPLES_SHOWN, self._shown_channel].cpu(),
-                test.grid,
-                names=self._shown_names,
-            )
-            stem = re.sub(r"\W+", "_", test.name)
-            figures.append((f"fields_{stem}.png", figure, f"Test samples at {size} points ({test.name})."))
-        finest = max(self.tests, key=lambda test: test.grid.shape)
-        with torch.no_grad():
-            prediction = torch.cat([predict(x, finest.grid) for x in finest.inputs.split(32)])
-        spectrum = error_spectrum(prediction.cpu(), finest.targets.cpu(), finest.grid)
-        caption = f"Relative energy of the error by wavenumber ({finest.name}); the dashed line is the training grid's Nyquist wavenumber."
-        figures.append(("spectrum.png", plot_spectrum(*spectrum, train_nyquist=nyquist(self.grid)), caption))
-        return figures
-
-
-def _resolution(grid: Grid) -> int | list[int]:
-    """The points an axis, in one number where all have as many."""
-    return grid.shape[0] if len(set(grid.shape)) == 1 else list(grid.shape)
 
 
 def _short_names(tests: Sequence[FieldDataset]) -> list[str]:

@@ -14,7 +14,7 @@ from torch import nn
 from sciml.config import Config
 from sciml.config_file import dump_config
 from sciml.data import sha256
-from sciml.evaluate import write_json, write_report
+from sciml.evaluate import format_place, write_json, write_report
 from sciml.plots import has_balancing, plot_balancing, plot_history, save
 from sciml.tasks import Evaluation
 
@@ -69,7 +69,7 @@ def write_run_report(
 def _headline(report: dict[str, Any]) -> dict[str, Any]:
     headline = {"relative L2 error": report["rel_l2"]}
     for row in report.get("superresolution", []):
-        headline[f"at {row['resolution']} points"] = row["rel_l2"]
+        headline[f"at {format_place(row)} points"] = row["rel_l2"]
     return {
         **headline,
         "training time [s]": report["wall_s"],
@@ -79,10 +79,23 @@ def _headline(report: dict[str, Any]) -> dict[str, Any]:
 
 
 def _tables(config: Config, report: dict[str, Any]) -> dict[str, Any]:
+    rows = report.get("superresolution", [])
     tables: dict[str, Any] = {}
-    if "superresolution" in report:
-        tables["Super-resolution"] = report["superresolution"]
-    tables["Run"] = {k: v for k, v in report.items() if k not in ("superresolution", "versions")}
+    if rows:
+        tables["Super-resolution"] = [
+            {key: value for key, value in row.items() if key != "beyond_nyquist"} for row in rows
+        ]
+    beyond = [{"name": row["name"], **row["beyond_nyquist"]} for row in rows if row["beyond_nyquist"]]
+    if beyond:
+        tables["Energy beyond the training grid's Nyquist wavenumber, share of the truth's energy"] = beyond
+    if report.get("residual"):
+        tables["Residual of the equation, root mean square"] = report["residual"]
+    if report.get("timings"):
+        tables["Time a sample at equal accuracy"] = [
+            {key: value for key, value in row.items() if key != "attempts"} for row in report["timings"]
+        ]
+    apart = ("superresolution", "versions", "rollout", "residual", "timings")
+    tables["Run"] = {k: v for k, v in report.items() if k not in apart}
     tables["Configuration"] = yaml.safe_load(dump_config(config))
     tables["Versions"] = report["versions"]
     return tables

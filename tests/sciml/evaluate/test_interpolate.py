@@ -138,6 +138,40 @@ def test_different_domains_are_refused(other: Axis, message: str) -> None:
         interpolate(torch.ones(1, 1, 4), Grid([Axis("x", 4, 0, 2)]), Grid([other]))
 
 
+def waves(grid: Grid, *numbers: int) -> torch.Tensor:
+    """Waves of these numbers along both axes of [0, 2]², with phases, (1, 1, *grid)."""
+    x, y = grid.mesh()
+    return sum(torch.cos(math.pi * k * x + k) * torch.sin(math.pi * (k - 1) * y + 1) for k in numbers)[
+        None, None
+    ]
+
+
+@pytest.mark.parametrize(("n", "m"), [(12, 30), (13, 16), (16, 13), (30, 12), (12, 12)])
+def test_trigonometric_interpolation_is_exact_for_what_both_grids_hold(n: int, m: int) -> None:
+    source, target = (grid_of(size, 2, "half-open", True) for size in (n, m))
+    found = interpolate(waves(source, 1, 2, 5), source, target, "trigonometric")
+    torch.testing.assert_close(found, waves(target, 1, 2, 5))
+
+
+def test_trigonometric_interpolation_cuts_off_what_the_target_does_not_hold() -> None:
+    source, target = grid_of(32, 2, "half-open", True), grid_of(12, 2, "half-open", True)
+    found = interpolate(waves(source, 2, 8), source, target, "trigonometric")
+    torch.testing.assert_close(found, waves(target, 2))
+
+
+def test_a_wave_at_the_nyquist_wavenumber_keeps_its_values() -> None:
+    source, target = grid_of(8, 1, "half-open", True), grid_of(16, 1, "half-open", True)
+    alternating = torch.tensor([1.0, -1.0] * 4, dtype=torch.float64)[None, None]
+    found = interpolate(alternating, source, target, "trigonometric")
+    torch.testing.assert_close(found, torch.cos(4 * math.pi * target.mesh()[0])[None, None])
+
+
+def test_trigonometric_interpolation_is_the_spline_between_walls() -> None:
+    source, target = grid_of(9, 1, "vertices", False), grid_of(12, 1, "vertices", False)
+    found = interpolate(smooth(source), source, target, "trigonometric")
+    assert torch.equal(found, interpolate(smooth(source), source, target, "cubic"))
+
+
 def test_bad_arguments_are_named() -> None:
     grid = Grid([Axis("x", 4)])
     with pytest.raises(ValueError, match="unknown interpolation 'quintic'"):

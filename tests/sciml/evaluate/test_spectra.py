@@ -58,6 +58,22 @@ def test_nyquist_is_that_of_the_coarsest_axis() -> None:
     assert evaluate.nyquist(grid) == pytest.approx(8)
 
 
+def test_energy_beyond_the_nyquist_of_a_coarse_grid() -> None:
+    grid = Grid([Axis("x", 32, upper=2, periodic=True), Axis("y", 32, convention="centres")])
+    coarse = grid.resized(12)
+    x, y = grid.mesh()
+    # 5 waves on x and 2.5 on y are within 6 and 6; 7 waves on x are not, nor are 6.5 on y
+    within = torch.sin(5 * math.pi * x) * torch.cos(5 * math.pi * y)
+    beyond = torch.sin(7 * math.pi * x) + torch.cos(13 * math.pi * y)
+    truth = (3 * within + 0.5 * beyond)[None, None]
+    # mean squares: 9 / 4 within, 1/4 (1/2 + 1/2) beyond
+    assert evaluate.energy_beyond(truth, grid, coarse) == pytest.approx(0.25 / 2.5)
+    assert evaluate.energy_beyond(within[None, None], grid, coarse) == pytest.approx(0, abs=1e-25)
+    error = 0.1 * torch.sin(7 * math.pi * x)[None, None]
+    assert evaluate.energy_beyond(error, grid, coarse, of=truth) == pytest.approx(0.005 / 2.5)
+    assert evaluate.energy_beyond(truth, grid, grid.resized(32)) == pytest.approx(0, abs=1e-25)
+
+
 def test_bad_fields_are_refused() -> None:
     grid = Grid([Axis("x", 8, periodic=True)])
     with pytest.raises(ValueError, match="zero everywhere"):
@@ -69,8 +85,9 @@ def test_bad_fields_are_refused() -> None:
 def test_spectrum_arrays_have_one_length() -> None:
     grid = Grid([Axis("x", 9, periodic=True), Axis("y", 6, convention="vertices")])
     fields = torch.randn(1, 1, 9, 6, generator=torch.Generator().manual_seed(0))
-    wavenumbers, truth, error = evaluate.error_spectrum(fields, fields, grid)
+    wavenumbers, truth, error, prediction = evaluate.error_spectrum(fields, fields, grid)
     assert len(wavenumbers) == len(truth) == len(error)
+    assert np.array_equal(prediction, truth)
     assert np.array_equal(error, np.zeros_like(error))
 
 

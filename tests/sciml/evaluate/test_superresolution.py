@@ -1,3 +1,4 @@
+import dataclasses
 import math
 from collections.abc import Callable
 
@@ -59,7 +60,69 @@ def test_control_sees_only_the_training_grid() -> None:
         return solution(inputs, grid)
 
     evaluate.super_resolution(predict, grid_of(16), [case(grid_of(32), samples=5)], batch_size=2)
-    assert seen == [(32,), (16,)] * 3
+    assert seen == [(32,)] * 3 + [(16,)] * 3
+
+
+def test_the_control_of_a_band_limited_truth_is_exact() -> None:
+    def waves(inputs: Tensor, grid: Grid) -> Tensor:
+        return inputs + torch.cos(2 * math.pi * 7 * grid.mesh()[0] + 1)
+
+    fine = case(grid_of(64))
+    test = evaluate.TestSet("band", fine.grid, fine.inputs, waves(fine.inputs, fine.grid))
+    (row,) = evaluate.super_resolution(waves, grid_of(16), [test])
+    assert row["interpolation"] == "trigonometric"
+    assert row["interpolated_rel_l2"] < 1e-12
+    # and between walls there is the spline alone
+    walls = Grid([Axis("x", 64)])
+    (row,) = evaluate.super_resolution(
+        solution, walls.resized(16), [evaluate.TestSet("walls", walls, fine.inputs, fine.inputs)]
+    )
+    assert row["interpolation"] == "cubic"
+
+
+def test_energy_beyond_the_training_nyquist() -> None:
+    x = grid_of(64).mesh()[0]
+    coarse, detail = torch.cos(2 * math.pi * 3 * x), 0.1 * torch.cos(2 * math.pi * 12 * x)
+    test = evaluate.TestSet("detail", grid_of(64), coarse[None, None], (coarse + detail)[None, None])
+
+    def half_of_it(inputs: Tensor, grid: Grid) -> Tensor:
+        return inputs + (0.5 * detail if grid.shape == (64,) else 0)
+
+    rows = evaluate.super_resolution(half_of_it, grid_of(16), [test, case(grid_of(8))])
+    assert rows[0]["beyond_nyquist"] is None
+    found = rows[1]["beyond_nyquist"]
+    share = 0.01 / 1.01
+    assert found["truth"] == pytest.approx(share)
+    assert found["prediction"] == pytest.approx(share / 4)
+    assert found["error"] == pytest.approx(share / 4)
+    assert found["interpolated"] == pytest.approx(0, abs=1e-25)
+
+
+def test_protocols_are_kept_apart() -> None:
+    tests = [case(grid_of(n)) for n in (8, 16, 32)]
+    rows = evaluate.super_resolution(solution, grid_of(16), tests)
+    assert [row["protocol"] for row in rows] == ["high-to-low", "high-to-high", "low-to-high"]
+    twice = dataclasses.replace(tests[1], refinement=2)
+    assert evaluate.protocol([grid_of(16)], twice) == "low-to-high"
+    assert evaluate.protocol([grid_of(16, 16)], case(grid_of(8, 32))) == "low-to-high"
+    several = evaluate.super_resolution(solution, grid_of(32), tests, also=[grid_of(16)])
+    assert [row["protocol"] for row in several] == ["high-to-low", "high-to-high", "high-to-high"]
+
+
+def test_intervals_are_over_samples() -> None:
+    factors = torch.tensor([0.01, 0.02, 0.03, 0.1, 0.04])
+
+    def predict(inputs: Tensor, grid: Grid) -> Tensor:
+        return (1 + factors.reshape(-1, 1, 1)) * solution(inputs, grid)
+
+    (row,) = evaluate.super_resolution(predict, grid_of(16), [case(grid_of(16))])
+    expected = evaluate.bootstrap_interval(factors)
+    assert row["rel_l2"] == pytest.approx(0.04)
+    assert row["rel_l2_interval"] == pytest.approx(expected[1:])
+    (row,) = evaluate.super_resolution(
+        off_by({16: 0.1}.__getitem__), grid_of(16), [case(grid_of(16), samples=1)]
+    )
+    assert row["rel_l2_interval"] is None
 
 
 def test_batches_do_not_change_the_figures() -> None:

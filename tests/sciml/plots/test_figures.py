@@ -50,12 +50,59 @@ def spectrum() -> Figure:
     return plots.plot_spectrum(k, np.exp(-k), 0.01 * np.exp(-k / 2), train_nyquist=8)
 
 
+def rollout() -> Figure:
+    curve = {"times": [1.0, 2.0, 3.0], "rel_l2": [0.1, 0.2, 0.3], "persistence_rel_l2": [0.3, 0.6, 0.9]}
+    interval = [[0.05, 0.15], [0.1, 0.3], [0.2, 0.4]]
+    return plots.plot_rollout([{"name": "a", **curve, "rel_l2_interval": interval}, {"name": "b", **curve}])
+
+
+def energy_beyond() -> Figure:
+    beyond = {"truth": 1e-3, "prediction": 8e-4, "interpolated": None, "error": 1e-4}
+    return plots.plot_energy_beyond([{"resolution": n, "beyond_nyquist": beyond} for n in (32, [64, 32])])
+
+
+def residuals() -> Figure:
+    return plots.plot_residuals(
+        [
+            {"resolution": n, "residual": "mass", "norm": norm, "prediction": 0.2, "reference": 0.1}
+            for n in (17, 33)
+            for norm in ("L2", "H-1")
+        ]
+    )
+
+
+def work_precision() -> Figure:
+    attempts = [{"resolution": n, "dt": None, "rel_l2": 1 / n**2, "seconds": 1e-4 * n**2} for n in (5, 9, 17)]
+    timing = {"resolution": 33, "model_s": 1e-3, "rel_l2": 0.01, "attempts": attempts}
+    return plots.plot_work_precision([timing, {**timing, "attempts": []}])
+
+
+CELLS = [
+    {
+        "train": str(train),
+        "test": f"test_{n}",
+        "rel_l2": 0.1 + 0.01 * abs(n - train),
+        "rel_l2_interval": [0.09, 0.3] if n == 16 else None,
+        "interpolated_rel_l2": None if n == train else 0.2,
+        "protocol": "high-to-high" if n == train else "low-to-high",
+    }
+    for train in (16, 32)
+    for n in (16, 32, 64)
+]
+
+
 FIGURES: dict[str, Callable[[], Figure]] = {
     "fields 1-D": lambda: comparison(1, 3),
     "fields 2-D": lambda: comparison(2, 2),
     "fields 3-D": lambda: comparison(3, 1),
     "history": history,
     "superresolution": superresolution,
+    "roll-out": rollout,
+    "energy beyond Nyquist": energy_beyond,
+    "residuals": residuals,
+    "work and precision": work_precision,
+    "matrix": lambda: plots.plot_matrix(CELLS),
+    "protocols": lambda: plots.plot_protocols(CELLS),
     "spacetime": lambda: spacetime(True),
     "spacetime without truth": lambda: spacetime(False),
     "spectrum": spectrum,

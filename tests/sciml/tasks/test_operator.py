@@ -62,6 +62,7 @@ def test_evaluation_has_a_row_for_each_file_and_its_control(task, model):
     assert rows[1]["ratio_to_train"] == pytest.approx(rows[1]["rel_l2"] / rows[0]["rel_l2"])
     assert {name for name, _, _ in evaluation.figures} == {
         "superresolution.png",
+        "energy_beyond_nyquist.png",
         "fields_test_16.png",
         "fields_test_32.png",
         "spectrum.png",
@@ -245,5 +246,5 @@ def test_files_of_one_name_are_told_apart(tmp_path, diffusion_files, model):
     task = OperatorTask(dataset(diffusion_files["train"]), tests)
     assert len(task.validate(model)) == 2
     evaluation = task.evaluate(model)
-    assert len({name for name, _, _ in evaluation.figures}) == len(evaluation.figures) == 4
+    assert len({name for name, _, _ in evaluation.figures}) == len(evaluation.figures) == 5
     assert len({row["name"] for row in evaluation.metrics["superresolution"]}) == 2

@@ -10,6 +10,7 @@ from sciml.evaluate import relative_l2
 from sciml.experiment import train
 from sciml.predict import predict
 from sciml.tasks import NormalizedOperator, RolloutTask, rollout
+from sciml.tasks.rollout import interleaved_rollout, interpolated_rollout
 
 N, FRAMES, SHIFT = 24, 9, 1 / 8
 
@@ -73,17 +74,73 @@ def test_the_exact_step_has_no_error_at_any_resolution(files):
     evaluation = made.evaluate(model_for(made))
     assert [row["resolution"] for row in evaluation.metrics["superresolution"]] == [N, 2 * N]
     assert all(row["rel_l2"] < 1e-6 for row in evaluation.metrics["superresolution"])
-    assert {name: len(errors) for name, errors in evaluation.metrics["rollout"].items()} == {
-        "test": 6,
-        "fine": 6,
-    }
+    assert [curve["name"] for curve in evaluation.metrics["rollout"]] == ["test", "fine"]
+    assert evaluation.metrics["rollout"][0]["times"] == [1.5, 2.0, 2.5, 3.0, 3.5, 4.0]
     assert evaluation.figures[0][0] == "rollout.png"
 
 
 def test_the_error_of_a_frame_is_that_of_the_factor_to_its_number(files):
     made = task(files)
-    errors = made.evaluate(model_for(made, 0.9)).metrics["rollout"]["test"]
-    torch.testing.assert_close(errors, [1 - 0.9**k for k in range(1, 7)], rtol=1e-5, atol=0)
+    (curve, _) = made.evaluate(model_for(made, 0.9)).metrics["rollout"]
+    torch.testing.assert_close(curve["rel_l2"], [1 - 0.9**k for k in range(1, 7)], rtol=1e-5, atol=0)
+    # the last known frame, an eighth of a period of the first wave away and then ever more
+    x, y = made.tests[0].inputs[:, -1:], made.tests[0].targets[:, :1]
+    assert curve["persistence_rel_l2"][0] == pytest.approx(float(relative_l2(x, y).mean()))
+
+
+def cubics(times):
+    """Two channels that are polynomials of third degree in time, (1, 2, n, 1)."""
+    t = torch.tensor(times, dtype=torch.float64)
+    return torch.stack([t**3 - 2 * t, 0.5 * t**3 + t**2])[None, ..., None]
+
+
+def test_frames_finer_in_time_are_rolled_out_from_each_of_them():
+    def predict(last):
+        """The next value of a cubic from four."""
+        f = last.unflatten(1, (4, 2)).unbind(1)
+        return 4 * f[3] - 6 * f[2] + 4 * f[1] - f[0]
+
+    known = [i / 3 for i in range(12)]
+    frames = cubics(known).movedim(2, 1).flatten(1, 2)
+    expected = cubics([4 + i / 3 for i in range(7)]).movedim(2, 1).flatten(1, 2)
+    grid = Grid([Axis("x", 2, periodic=True)])
+    frames, expected = frames.expand(-1, -1, 2), expected.expand(-1, -1, 2)
+    torch.testing.assert_close(interleaved_rollout(predict, frames, 3, 3, 2), expected)
+    # the spline's ends are cubic, too, so that it is exact
+    torch.testing.assert_close(interpolated_rollout(predict, frames, 3, 3, 2, grid), expected)
+    assert torch.equal(
+        interleaved_rollout(predict, frames[:, ::3], 3, 1, 2), rollout(predict, frames[:, ::3], 3)
+    )
+
+
+def test_a_test_file_finer_in_time_is_compared_at_all_its_frames(files, tmp_path):
+    generator = torch.Generator().manual_seed(2)
+    grid = Grid([Axis("x", 4 * N, periodic=True)])
+    x = grid.points()[0] - SHIFT / 4 * torch.arange(4 * FRAMES - 3, dtype=torch.float64)[:, None]
+    w = torch.cos(2 * torch.pi * (x + torch.rand(3, 1, 1, generator=generator, dtype=torch.float64)))
+    write_well(tmp_path / "often.h5", {"w": w}, grid, times=[i / 8 for i in range(w.shape[1])], name="often")
+    dataset = [FieldDataset(path, ["w[0:3]"], ["w[3:9]"]) for path in (files["train"], tmp_path / "often.h5")]
+    made = RolloutTask(dataset[0], [dataset[1]])
+    metrics = made.evaluate(model_for(made)).metrics
+    (row,) = metrics["superresolution"]
+    assert (row["refinement"], row["protocol"], metrics["train_interval"]) == (4, "low-to-high", 0.5)
+    assert row["rel_l2"] < 1e-6
+    assert metrics["rollout"][0]["times"] == [1.5 + i / 8 for i in range(21)]
+    # a cosine at every eighth of its period, interpolated: an error, but a small one
+    assert 1e-4 < row["interpolated_rel_l2"] < 0.05
+
+
+def test_a_test_file_with_other_intervals_is_refused(files, tmp_path):
+    w = torch.rand(2, 9, N)
+    grid = Grid([Axis("x", N, periodic=True)])
+    for name, interval in (("slow", 1.0), ("odd", 0.2)):
+        times = [interval * i for i in range(9)]
+        write_well(tmp_path / f"{name}.h5", {"w": w}, grid, times=times, name=name)
+        with pytest.raises(ValueError, match=rf"{name}\.h5: frames are {interval:g} apart, in training 0\.5"):
+            RolloutTask(
+                FieldDataset(files["train"], ["w[0:3]"], ["w[3:9]"]),
+                [FieldDataset(tmp_path / f"{name}.h5", ["w[0:3]"], ["w[3:9]"])],
+            )
 
 
 def test_stretches_begin_anywhere(files):
