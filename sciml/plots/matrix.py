@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib.colors import LogNorm
+from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 
 from sciml.plots.style import SEQUENTIAL, TRUTH, plain_log_ticks, styled
@@ -33,7 +33,9 @@ def plot_matrix(cells: Sequence[Mapping[str, Any]]) -> Figure:
         values[trains.index(cell["train"]), tests.index(cell["test"])] = cell["rel_l2"]
     fig = Figure(figsize=(1.4 + 1.35 * len(tests), 1.2 + 0.8 * len(trains)))
     panel = fig.subplots()
-    norm = LogNorm(np.nanmin(values), np.nanmax(values))
+    smallest, largest = float(np.nanmin(values)), float(np.nanmax(values))
+    # a logarithm has no place for an exact model, nor a scale for a single error
+    norm = LogNorm(smallest, largest) if 0 < smallest < largest else Normalize(0.0, largest or 1.0)
     image = panel.imshow(values, cmap=SEQUENTIAL, norm=norm, origin="upper", aspect="auto")
     for cell in cells:
         place = tests.index(cell["test"]), trains.index(cell["train"])
@@ -59,7 +61,8 @@ def plot_matrix(cells: Sequence[Mapping[str, Any]]) -> Figure:
     panel.spines[:].set_visible(False)
     panel.tick_params(length=0)
     bar = fig.colorbar(image, ax=panel, label="relative L2 error [–]")
-    plain_log_ticks(bar.ax.yaxis)
+    if isinstance(norm, LogNorm):
+        plain_log_ticks(bar.ax.yaxis)
     return fig
 
 
