@@ -15,7 +15,7 @@ from operators.multigrid import MultiGridPatching
 from operators.neuralop import NeuralopOperator
 from operators.operator import CONVENTIONS, Model, Operator, unit_points
 from operators.piratenet import PirateNet
-from operators.pointwise import Pointwise, PointwiseMLP
+from operators.pointwise import PointwiseMLP
 from operators.siren import SIREN
 from operators.spectral import SpectralConv
 from operators.testing import check_operator
@@ -46,7 +46,6 @@ __all__ = [
     "NeuralopOperator",
     "Operator",
     "PirateNet",
-    "Pointwise",
     "PointwiseMLP",
     "SpectralConv",
     "Transolver",

@@ -14,7 +14,7 @@ from operators.spectral import SpectralConv, require_points
 
 
 class AxisConvolutions(nn.Module):
-    """Sum over the axes of a spectral convolution along each: Σᵢ Kᵢ v, (width, batch, *grid) -> (width, batch, *grid).
+    """Sum over the axes of a spectral convolution along each: Σᵢ Kᵢ v, (batch, *grid, width) -> (batch, *grid, width).
 
     Its weights grow with the sum of the modes, those of a `SpectralConv` with their product. It has no bias.
     """
@@ -31,10 +31,10 @@ class AxisConvolutions(nn.Module):
         for axis, convolution in enumerate(self.axes):
             assert isinstance(convolution, SpectralConv)
             # here, as the convolution itself would call every axis its first
-            require_points(axis, x.shape[axis + 2], convolution.modes[0], convolution.grid[0])
-            lines = x.movedim(axis + 2, -1)
-            mixed = convolution.channels_leading(lines.flatten(1, -2))  # every line is a sample of its own
-            y = y + mixed.view(lines.shape).movedim(-1, axis + 2)
+            require_points(axis, x.shape[axis + 1], convolution.modes[0], convolution.grid[0])
+            lines = x.movedim(axis + 1, -2)
+            mixed = convolution.channels_last(lines.flatten(0, -3))  # every line is a sample of its own
+            y = y + mixed.view(lines.shape).movedim(-2, axis + 1)
         return y
 
 
@@ -94,5 +94,5 @@ class FactorizedFNO(LiftedOperator):
     def mix(self, x: Tensor) -> Tensor:
         for layer, feed_forward in enumerate(self.feed_forward):
             y = self.convolutions[layer % len(self.convolutions)](x)
-            x = x + feed_forward(y.flatten(1)).view(x.shape)
+            x = x + feed_forward(y)
         return x

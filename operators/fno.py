@@ -10,38 +10,38 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from operators import fused_pointwise
-from operators.fused_pointwise import FusedBlock
+from operators.fused_block import FusedBlock
 from operators.lifted import LiftedOperator, number_of_axes, require_hidden
-from operators.pointwise import Pointwise, PointwiseMLP
+from operators.pointwise import PointwiseMLP
 from operators.spectral import SpectralConv
 
 
 class FourierBlock(nn.Module):
     """One layer: y = σ(K x + W x), then σ(MLP(y) + g ⊙ x), with σ = gelu, or the identity in the last layer.
 
-    Takes and gives (width, batch, *grid): with the channels leading each pointwise map is one matrix product.
+    Takes and gives (batch, *grid, width): with the channels next to each other pointwise maps and transforms alike are matrix products.
     K is a spectral convolution, W a pointwise linear map, MLP two pointwise layers and g one gate for each channel.
     """
 
     def __init__(self, spectral: SpectralConv, width: int, hidden: int, *, last: bool) -> None:
         super().__init__()
         self.spectral = spectral
-        self.skip = Pointwise(width, width, bias=False)
+        self.skip = nn.Linear(width, width, bias=False)
         self.mlp = PointwiseMLP(width, hidden, width)
-        self.gate = nn.Parameter(torch.ones(width, 1))
+        self.gate = nn.Parameter(torch.ones(width))
         self.last = last
 
     def forward(self, x: Tensor) -> Tensor:
-        flat = x.flatten(1)
-        spectral = self.spectral.without_bias(x).flatten(1)
-        bias, first, second = self.spectral.bias, self.mlp.first, self.mlp.second
-        assert bias is not None
-        if fused_pointwise.available(x, len(x), first.out_features):
-            layers = self.skip.weight, bias, first.weight, first.bias, second.weight, second.bias
-            return FusedBlock.apply(flat, spectral, not self.last, self.gate, *layers).view(x.shape)
-        y = spectral + bias[:, None] + self.skip(flat)
-        y = self.mlp(y if self.last else F.gelu(y)) + self.gate * flat
-        return (y if self.last else F.gelu(y)).view(x.shape)
+        spectral, first, second = self.spectral, self.mlp.first, self.mlp.second
+        axes = spectral.axes_of_products(x)
+        if axes and fused_pointwise.available(x, self.skip.in_features, first.out_features):
+            spectral.check_points(axes.points)
+            layers = self.skip.weight, spectral.bias, first.weight, first.bias, second.weight, second.bias
+            flags = not self.last, torch.is_grad_enabled()
+            return FusedBlock.apply(x, spectral.weight, axes, *flags, self.gate, *layers)
+        y = spectral.channels_last(x) + self.skip(x)
+        y = self.mlp(y if self.last else F.gelu(y)) + self.gate * x
+        return y if self.last else F.gelu(y)
 
 
 class FNO(LiftedOperator):
@@ -150,7 +150,7 @@ class FNO(LiftedOperator):
                 assert isinstance(block, FourierBlock)
                 _copy_mlp(block.mlp, blocks.channel_mlp[i])
                 block.skip.weight.copy_(blocks.fno_skips[i].conv.weight.squeeze(-1))
-                block.gate.copy_(blocks.channel_mlp_skips[i].weight.flatten(1).T)
+                block.gate.copy_(blocks.channel_mlp_skips[i].weight.flatten())
                 _copy_spectral(block.spectral, blocks.convs[i])
         return ours
 

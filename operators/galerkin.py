@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from operators.attention import linear_attention
 from operators.axes import append_coordinates, integration_weights, per_axis, vanish_on_walls
 from operators.operator import Operator, unit_points
-from operators.pointwise import Pointwise, PointwiseMLP
+from operators.pointwise import PointwiseMLP
 from operators.resample import along_axes, hat_averages, linear_interpolation
 from operators.spectral import SpectralConv
 
@@ -86,24 +86,23 @@ class AttentionLayer(nn.Module):
 
 
 class SpectralLayers(nn.Module):
-    """A lifting and layers σ(K x + W x), σ = silu, or the identity in the last: (features, batch, *grid) -> (width, ...)."""
+    """A lifting and layers σ(K x + W x), σ = silu, or the identity in the last: (..., features) -> (..., width)."""
 
     def __init__(
         self, features: int, width: int, layers: int, modes: Sequence[int], grid: Sequence[str]
     ) -> None:
         super().__init__()
-        self.lifting = Pointwise(features, width)
+        self.lifting = nn.Linear(features, width)
         self.convolutions = nn.ModuleList(SpectralConv(width, width, modes, grid=grid) for _ in range(layers))
-        self.skips = nn.ModuleList(Pointwise(width, width, bias=False) for _ in range(layers))
+        self.skips = nn.ModuleList(nn.Linear(width, width, bias=False) for _ in range(layers))
 
     def forward(self, x: Tensor) -> Tensor:
-        shape = x.shape[1:]
-        x = self.lifting(x.flatten(1)).view(-1, *shape)
+        x = self.lifting(x)
         for i, (convolution, skip) in enumerate(zip(self.convolutions, self.skips, strict=True)):
             assert isinstance(convolution, SpectralConv)
             if i:
                 x = F.silu(x)
-            x = convolution.channels_leading(x) + skip(x.flatten(1)).view(x.shape)
+            x = convolution.channels_last(x) + skip(x)
         return x
 
 
@@ -192,16 +191,15 @@ class GalerkinTransformer(Operator):
             self.projection = PointwiseMLP(features, decoder_width, out_channels)
 
     def operate(self, x: Tensor, points: list[Tensor]) -> Tensor:
-        x = append_coordinates(x, points).transpose(0, 1)
-        z = self.lifting(x.flatten(1)).view(-1, *x.shape[1:])
+        x = append_coordinates(x, points).movedim(1, -1)
+        z = self.lifting(x)
         z = (
             self._attend(z, points, self.grid)
             if self.coarse is None
             else self._attend_on_coarse_grid(z, points)
         )
-        z = self.spectral(torch.cat([z, x]))
-        y = self.projection(z.flatten(1)).view(-1, *x.shape[1:]).transpose(0, 1)
-        return vanish_on_walls(y, points, self.zero_boundary).contiguous()
+        y = self.projection(self.spectral(torch.cat([z, x], -1)))
+        return vanish_on_walls(y.movedim(-1, 1), points, self.zero_boundary).contiguous()
 
     def _attend_on_coarse_grid(self, z: Tensor, points: Sequence[Tensor]) -> Tensor:
         assert self.coarse is not None
@@ -209,16 +207,18 @@ class GalerkinTransformer(Operator):
         axes = list(zip(points, coarse, self.grid, strict=True))
         there = [_to_coarse(s, t, convention) for s, t, convention in axes]
         back = [linear_interpolation(t, s) for s, t, _ in axes]
-        return along_axes(self._attend(along_axes(z, there), coarse, ("vertices",) * self.dims), back)
+        z = along_axes(z.movedim(-1, 1), there).movedim(1, -1)
+        z = self._attend(z, coarse, ("vertices",) * self.dims)
+        return along_axes(z.movedim(-1, 1), back).movedim(1, -1)
 
     def _attend(self, z: Tensor, points: Sequence[Tensor], grid: Sequence[str]) -> Tensor:
-        """The attention layers on features (width, batch, *grid) at ``points``."""
+        """The attention layers on features (batch, *grid, width) at ``points``."""
         positions = torch.cartesian_prod(*points).view(-1, self.dims)
         weights = integration_weights(points, grid)
-        tokens = z.flatten(2).movedim(0, 2)
+        tokens = z.flatten(1, -2)
         for layer in self.layers:
             tokens = layer(tokens, positions, weights)
-        return tokens.movedim(2, 0).reshape(z.shape)
+        return tokens.view(z.shape)
 
 
 def _to_coarse(points: Tensor, targets: Tensor, convention: str) -> Tensor:

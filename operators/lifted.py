@@ -61,16 +61,14 @@ class LiftedOperator(Operator):
         self.projection = PointwiseMLP(width, hidden, out_channels)
 
     def operate(self, x: Tensor, points: list[Tensor]) -> Tensor:
-        batch, _, *sizes = x.shape
         if self.coordinates:
             x = append_coordinates(x, points)
-        x = self.mix(self.lifting(x.transpose(0, 1).flatten(1)).view(-1, batch, *sizes))
-        y = self.projection(x.flatten(1)).view(-1, batch, *sizes).transpose(0, 1)
-        return vanish_on_walls(y, points, self.zero_boundary).contiguous()
+        y = self.projection(self.mix(self.lifting(x.movedim(1, -1))))
+        return vanish_on_walls(y.movedim(-1, 1), points, self.zero_boundary).contiguous()
 
     @abstractmethod
     def mix(self, x: Tensor) -> Tensor:
-        """What happens between lifting and projection, (width, batch, *grid) -> (width, batch, *grid)."""
+        """What happens between lifting and projection, (batch, *grid, width) -> (batch, *grid, width)."""
 
 
 def number_of_axes(modes: Sequence[int]) -> int:

@@ -164,8 +164,8 @@ class LSM(LiftedOperator):
         self.up = nn.ModuleList(pair(2 * b, b, a) for a, b in zip(finer[:-1], channels[:-1], strict=True))
 
     def mix(self, x: Tensor) -> Tensor:
-        sizes = x.shape[2:]
-        x = self._pad(x.transpose(0, 1))
+        sizes = x.shape[1:-1]
+        x = self._pad(x.movedim(-1, 1))
         skips = []
         for i, (down, solver) in enumerate(zip(self.down, self.solvers, strict=True)):
             x = down(self.pool(x) if i else x)
@@ -174,7 +174,7 @@ class LSM(LiftedOperator):
         for up in reversed(self.up):
             y = F.interpolate(y, scale_factor=2, mode=self._interpolation)
             y = up(torch.cat([skips.pop(), y], 1))
-        return y[(..., *(slice(n) for n in sizes))].transpose(0, 1)
+        return y[(..., *(slice(n) for n in sizes))].movedim(1, -1)
 
     def _pad(self, x: Tensor) -> Tensor:
         padding: list[int] = []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -10,24 +9,16 @@ from operators import fused_pointwise
 from operators.fused_pointwise import FusedMLP
 
 
-class Pointwise(nn.Linear):
-    """W x + b on a field whose channels lead: (in_features, points) -> (out_features, points).
-
-    With all points of all samples in the columns of one matrix this is a single product, measured 2 to 4 times faster
-    on a CPU (forward and backward) than a convolution of kernel 1 on (batch, channel, points).
-    """
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.weight @ x if self.bias is None else torch.addmm(self.bias[:, None], self.weight, x)
-
-
 class PointwiseMLP(nn.Module):
-    """Two layers on the channels of every point, W₂ gelu(W₁ x + b₁) + b₂: (in_features, points) -> (out_features, points)."""
+    """Two layers on the channels of every point, W₂ gelu(W₁ x + b₁) + b₂: (..., in_features) -> (..., out_features).
+
+    With the channels next to each other in memory all points of all samples are the rows of one matrix.
+    """
 
     def __init__(self, in_features: int, hidden: int, out_features: int) -> None:
         super().__init__()
-        self.first = Pointwise(in_features, hidden)
-        self.second = Pointwise(hidden, out_features)
+        self.first = nn.Linear(in_features, hidden)
+        self.second = nn.Linear(hidden, out_features)
 
     def forward(self, x: Tensor) -> Tensor:
         first, second = self.first, self.second

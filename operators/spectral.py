@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from operators import truncated_dft
+from operators import kernels, truncated_dft
 from operators.mixed_precision import full_precision
 from operators.truncated_dft import Axes
 
@@ -80,36 +80,36 @@ class SpectralConv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Raises ValueError where an axis has fewer points than the modes it must hold."""
-        return self.channels_leading(x.transpose(0, 1)).transpose(0, 1)
-
-    def channels_leading(self, x: Tensor) -> Tensor:
-        """The same for a field of shape (in_channels, batch, *grid), which suits the pointwise maps beside it."""
-        y = self.without_bias(x)
-        return y if self.bias is None else y + self.bias.view(-1, *[1] * (y.dim() - 1))
+        return self.channels_last(x.movedim(1, -1)).movedim(-1, 1)
 
     @full_precision
-    def without_bias(self, x: Tensor) -> Tensor:
-        """`channels_leading` less the bias."""
-        sizes = x.shape[2:]
-        self._check_points(sizes)
+    def channels_last(self, x: Tensor) -> Tensor:
+        """The same for a field of shape (batch, *grid, in_channels), which suits the pointwise maps beside it."""
+        self.check_points(x.shape[1:-1])
         weight = self.weight  # which factors may have to be multiplied for
         x = x.to(weight.dtype)
-        axes = Axes(tuple(sizes), tuple(map(period, sizes, self.grid)), self.modes)
-        by_products = self._suits_products(axes) and truncated_dft.available(x)
-        if by_products:
-            z = truncated_dft.transform(x, axes)
-        else:
-            z = self.transform(x).flatten(2).permute(2, 1, 0).contiguous()
-        # one batched complex product over the modes: faster on a contiguous operand than einsum, measured
-        z = torch.bmm(z, torch.view_as_complex(weight).flatten(0, len(sizes) - 1))
-        if by_products:
-            return truncated_dft.inverse(z, axes)
-        return self.inverse(z.permute(2, 1, 0).unflatten(2, self.kept), sizes)
+        sizes = tuple(x.shape[1:-1])
+        axes = self.axes_of_products(x)
+        z = self.transform(x) if axes is None else truncated_dft.transform(x, axes)
+        # one batched complex product over the modes: faster than einsum, measured
+        z = torch.bmm(z.flatten(1, -2).transpose(0, 1), torch.view_as_complex(weight).flatten(0, len(sizes) - 1))
+        z = z.transpose(0, 1).unflatten(1, self.kept)
+        y = self.inverse(z, sizes) if axes is None else truncated_dft.inverse(z, axes)
+        return y if self.bias is None else y + self.bias
+
+    def axes_of_products(self, x: Tensor) -> Axes | None:
+        """The axes of a field (batch, *grid, channels) that is to be transformed by products with tables; None: by FFTs."""
+        if max(self.modes) > _FEW_MODES or not kernels.available(x):
+            return None
+        sizes = tuple(x.shape[1:-1])
+        periods = tuple(map(period, sizes, self.grid))
+        shifts = *(int(self.odd_axis_shift and n % 2) for n in periods[:-1]), 0
+        return Axes(sizes, periods, self.modes, shifts)
 
     def transform(self, x: Tensor) -> Tensor:
-        """Fourier coefficients of the kept modes, (any, any, *grid) -> (any, any, *kept)."""
+        """Fourier coefficients of the kept modes, (batch, *grid, channels) -> (batch, *kept, channels)."""
         for axis in reversed(range(len(self.modes))):
-            dim, m = axis + 2, self.modes[axis]
+            dim, m = axis + 1, self.modes[axis]
             if self.grid[axis] == "vertices":
                 n = x.shape[dim]
                 ends = (x.narrow(dim, 0, 1) + x.narrow(dim, n - 1, 1)) / 2
@@ -123,31 +123,25 @@ class SpectralConv(nn.Module):
         return x
 
     def inverse(self, z: Tensor, sizes: Sequence[int]) -> Tensor:
-        """The real field of ``sizes`` points with the given coefficients, (any, any, *kept) -> (any, any, *sizes)."""
+        """The real field of ``sizes`` points with the given coefficients, (batch, *kept, channels) -> (batch, *sizes, channels)."""
         for axis, n in enumerate(sizes):
-            dim, m = axis + 2, self.modes[axis]
-            period = self._period(axis, n)
+            dim, m = axis + 1, self.modes[axis]
+            distinct = period(n, self.grid[axis])
             if axis == len(self.modes) - 1:
-                z = torch.fft.irfft(z, n=period, dim=dim, norm="forward")
+                z = torch.fft.irfft(z, n=distinct, dim=dim, norm="forward")
             else:
-                gap = z.new_zeros([*z.shape[:dim], period - m, *z.shape[dim + 1 :]])
+                gap = z.new_zeros([*z.shape[:dim], distinct - m, *z.shape[dim + 1 :]])
                 low, negative = z.split([m - m // 2, m // 2], dim)
                 z = torch.cat([low, gap, negative], dim)
-                if self.odd_axis_shift and period % 2:
+                if self.odd_axis_shift and distinct % 2:
                     z = z.roll(-1, dim)
                 z = torch.fft.ifft(z, dim=dim, norm="forward")
             if self.grid[axis] == "vertices":
                 z = torch.cat([z, z.narrow(dim, 0, 1)], dim)
         return z
 
-    def _period(self, axis: int, n: int) -> int:
-        return period(n, self.grid[axis])
-
-    def _suits_products(self, axes: Axes) -> bool:
-        shifted = self.odd_axis_shift and any(period % 2 for period in axes.periods[:-1])
-        return max(self.modes) <= _FEW_MODES and not shifted
-
-    def _check_points(self, sizes: Sequence[int]) -> None:
+    def check_points(self, sizes: Sequence[int]) -> None:
+        """Raises ValueError where the grid does not suit the modes."""
         if len(sizes) != len(self.modes):
             raise ValueError(
                 f"the field has {len(sizes)} grid axes but modes are given for {len(self.modes)}"

@@ -126,9 +126,9 @@ class Transolver(LiftedOperator):
         self.norm = nn.LayerNorm(width)
 
     def mix(self, x: Tensor) -> Tensor:
-        points = [unit_points(n, c).to(x) for n, c in zip(x.shape[2:], self.grid, strict=True)]
+        points = [unit_points(n, c).to(x) for n, c in zip(x.shape[1:-1], self.grid, strict=True)]
         weights = integration_weights(points, self.grid)
-        tokens = x.flatten(2).movedim(0, 2)
+        tokens = x.flatten(1, -2)
         for layer in self.layers:
             tokens = layer(tokens, weights)
-        return self.norm(tokens).movedim(2, 0).reshape(x.shape)
+        return self.norm(tokens).view(x.shape)

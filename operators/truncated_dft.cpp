@@ -1,301 +1,198 @@
 // The truncated discrete Fourier transform of real fields and its inverse, as products with tables of cosines and sines.
 //
-// Item by item, all axes one after another while the item is in the cache. With p points a period, points j and p - j share their
-// cosine and have opposite sines, so that their sum meets the cosines and their difference the sines: half the products. On
-// all axes but the last, wavenumbers k and -k share theirs as well. Complex numbers lie as vectors of real parts followed by
-// vectors of imaginary parts. What precedes this file defines the number type T; `operators/truncated_dft.py` makes the tables.
-#include <algorithm>
-#include <cstdint>
-#include <cstring>
-#include <vector>
+// One axis after another, all channels at once. With p points a period, points j and p - j share their cosine and have opposite sines,
+// so that their sum meets the cosines and their difference the sines: half the products. On all axes but the last,
+// wavenumbers k and -k share theirs as well. A coefficient is the vectors of its real parts, channel by channel, followed by those of
+// its imaginary parts. `operators/channels.h` precedes this file; `operators/truncated_dft.py` makes the tables.
 
-namespace {  // several of these libraries live in one process
-
-constexpr int LANES = 32 / sizeof(T);
-typedef T V __attribute__((vector_size(32)));
-typedef T U __attribute__((vector_size(32), aligned(sizeof(T))));  // anywhere
-constexpr int ROWS = 4;
-using Buffer = std::vector<V>;
+namespace {
 
 struct Axis {
-  int64_t points, period, kept;
+  int64_t points, period, kept, shift;
+  int64_t ends;  // what both ends of an axis of vertices count, in halves
   const T *cosine, *sine;
   bool vertices() const { return points > period; }
-  int64_t half() const { return period / 2 + 1; }  // points up to the middle
-  int64_t top() const { return kept / 2; }         // the highest wavenumber, of an axis that is not the last
-  // where wavenumbers k and -k lie; -1: not kept
-  int64_t positive(int64_t k) const { return k < kept - kept / 2 ? k : -1; }
-  int64_t negative(int64_t k) const { return k > 0 ? kept - k : -1; }
-};
-
-struct Call {
-  T* field;       // (items, *points)
-  T* modes;       // complex; that of item (c, b) starts at c stride_c + b stride_b, mode after mode at stride_mode
-  int64_t items, batch, stride_mode, stride_c, stride_b;
-  int64_t ends;   // what both ends of an axis of vertices count, in halves
-  int64_t adds;   // whether a synthesis adds to the field
-  int64_t threads, dims;
-  const Axis* axis;
-
-  explicit Call(const int64_t* all) {
-    static_assert(sizeof(Axis) == 5 * sizeof(int64_t));
-    std::memcpy(this, all, 11 * sizeof(int64_t));
-    axis = reinterpret_cast<const Axis*>(all + 11);
-  }
-  const Axis& last() const { return axis[dims - 1]; }
-  // items that are taken at a time
-  int64_t group() const { return dims == 1 ? 2 * ROWS : 1; }
-  // of a group, on the last axis
-  int64_t rows(int64_t group) const {
-    int64_t rows = group;
-    for (int64_t i = 0; i + 1 < dims; ++i) rows *= axis[i].points;
-    return rows;
-  }
-  int64_t size() const { return rows(1) * last().points; }
-  int64_t vectors() const { return (last().kept + LANES - 1) / LANES; }  // of the real parts on the last axis
-  // entries of the largest array between two axes
-  int64_t largest() const {
-    int64_t now = rows(group()) * 2 * vectors(), most = now;
-    for (int64_t i = dims - 2; i >= 0; --i) most = std::max(most, now = now / axis[i].points * axis[i].kept);
-    return most;
-  }
-  int64_t longest() const {
-    int64_t most = last().half();
-    for (int64_t i = 0; i < dims; ++i) most = std::max({most, axis[i].half(), axis[i].kept});
-    return most;
-  }
+  int64_t half() const { return period / 2 + 1; }     // points up to the middle
+  int64_t top() const { return kept / 2 + shift; }    // the highest wavenumber, of an axis that is not the last
+  // where coefficients k and -k lie, k >= 0 and k > 0; -1: not kept
+  int64_t positive(int64_t k) const { return k + shift < kept - kept / 2 ? k + shift : -1; }
+  int64_t negative(int64_t k) const { return k > kept / 2 + shift ? -1 : k > shift ? kept - k + shift : shift - k; }
   T end_weight() const { return T(ends) / 2; }
-  T* modes_of(int64_t item) const { return modes + 2 * (item / batch * stride_c + item % batch * stride_b); }
 };
 
-template <int N>
-inline void rows_product(V* out, int64_t stride, const T* a, const T* table, int64_t depth, int64_t vectors) {
-  V sum[ROWS][N] = {};
-  for (int64_t j = 0; j < depth; ++j)
-    for (int v = 0; v < N; ++v) {
-      const V entry = *reinterpret_cast<const U*>(table + (j * vectors + v) * LANES);
-      for (int r = 0; r < ROWS; ++r) sum[r][v] += a[j * ROWS + r] * entry;
-    }
-  for (int r = 0; r < ROWS; ++r)
-    for (int v = 0; v < N; ++v) out[r * stride + v] = sum[r][v];
-}
-
-// out[r][v] = Σ_j a[j][r] table[j][v], r < ROWS; rows of out are `stride` apart.
-inline void rows_times_table(V* out, int64_t stride, const T* a, const T* table, int64_t depth, int64_t vectors) {
-  int64_t v = 0;
-  for (; v + 3 <= vectors; v += 3) rows_product<3>(out + v, stride, a, table + v * LANES, depth, vectors);
-  if (vectors - v == 2) rows_product<2>(out + v, stride, a, table + v * LANES, depth, vectors);
-  if (vectors - v == 1) rows_product<1>(out + v, stride, a, table + v * LANES, depth, vectors);
-}
-
-template <int N, int M>
-inline void table_product(V* out, const T* table, const V* in, int64_t depth, int64_t width) {
-  V sum[N][M] = {};
-  for (int64_t j = 0; j < depth; ++j)
-    for (int k = 0; k < N; ++k)
-      for (int v = 0; v < M; ++v) sum[k][v] += table[k * depth + j] * in[j * width + v];
-  for (int k = 0; k < N; ++k)
-    for (int v = 0; v < M; ++v) out[k * width + v] = sum[k][v];
-}
-
-template <int M>
-inline void table_rows(V* out, const T* table, const V* in, int64_t rows, int64_t depth, int64_t width) {
-  int64_t k = 0;
-  for (; k + 3 <= rows; k += 3) table_product<3, M>(out + k * width, table + k * depth, in, depth, width);
-  if (rows - k == 2) table_product<2, M>(out + k * width, table + k * depth, in, depth, width);
-  if (rows - k == 1) table_product<1, M>(out + k * width, table + k * depth, in, depth, width);
-}
-
-// out[k][i] = Σ_j table[k][j] in[j][i], i < width
-inline void table_times_block(V* out, const T* table, const V* in, int64_t rows, int64_t depth, int64_t width) {
-  int64_t i = 0;
-  for (; i + 4 <= width; i += 4) table_rows<4>(out + i, table, in + i, rows, depth, width);
-  if (width - i == 2) table_rows<2>(out + i, table, in + i, rows, depth, width);
-  else for (; i < width; ++i) table_rows<1>(out + i, table, in + i, rows, depth, width);
-}
-
-struct Scratch {
-  Buffer a, b, even, odd, p, q;
-  std::vector<T> sums, differences;
-  explicit Scratch(const Call& call)
-      : a(call.largest() + ROWS * 2 * call.vectors()), b(a.size()), sums(call.longest() * ROWS), differences(sums.size()) {
-    int64_t most = ROWS * ((call.last().half() + LANES - 1) / LANES), inner = 2 * call.vectors();
-    for (int64_t i = call.dims - 2; i >= 0; inner *= call.axis[i].kept, --i)
-      most = std::max(most, std::max(call.axis[i].half(), call.axis[i].top() + 1) * inner);
+// What one axis of `vectors` a point needs.
+struct Folded {
+  Buffer even, odd, p, q, zero;
+  Folded(const Axis& axis, int64_t vectors) : zero(vectors) {
+    const int64_t most = std::max({axis.half(), axis.top() + 1, axis.kept}) * vectors;
     for (Buffer* buffer : {&even, &odd, &p, &q}) buffer->resize(most);
   }
 };
 
-// i times the complex vectors of `width` in parts of 2 `vectors`: sign +1, or -1 for -i.
-inline V rotated(const V* z, int64_t i, int64_t vectors, T sign) {
-  const bool real = i % (2 * vectors) < vectors;
-  return real ? -sign * z[i + vectors] : sign * z[i - vectors];
-}
-
-void analyse_last(const Call& call, const T* x, int64_t group, Scratch& s) {
-  const Axis& axis = call.last();
-  const int64_t rows = call.rows(group), p = axis.period, half = axis.half(), vectors = call.vectors();
-  for (int64_t row = 0; row < rows; row += ROWS) {
-    const int64_t some = std::min<int64_t>(ROWS, rows - row);
-    for (int64_t r = 0; r < ROWS; ++r) {
-      const T* from = x + (row + std::min(r, some - 1)) * axis.points;
-      T *sum = s.sums.data() + r, *difference = s.differences.data() + r;
-      sum[0] = axis.vertices() ? call.end_weight() * (from[0] + from[p]) : from[0];
-      for (int64_t j = 1; j < half; ++j) {
-        sum[j * ROWS] = 2 * j == p ? from[j] : from[j] + from[p - j];
-        difference[j * ROWS] = from[j] - from[p - j];
-      }
-    }
-    V* out = s.a.data() + row * 2 * vectors;
-    rows_times_table(out, 2 * vectors, s.sums.data(), axis.cosine, half, vectors);
-    // at point 0 every sine vanishes
-    rows_times_table(out + vectors, 2 * vectors, s.differences.data() + ROWS, axis.sine + vectors * LANES, half - 1, vectors);
+// Sums and differences of the points j and p - j.
+template <class W>
+void fold(const Axis& axis, Rows<const W> x, int64_t vectors, Folded& f) {
+  const int64_t p = axis.period;
+  V *even = f.even.data(), *odd = f.odd.data();
+  for (int64_t j = 0; j < axis.half(); ++j, even += vectors, odd += vectors) {
+    const W *one = x[j], *other = x[j ? p - j : p];
+    if (2 * j == p || (!j && !axis.vertices()))
+      for (int64_t i = 0; i < vectors; ++i) even[i] = one[i], odd[i] = V{};
+    else if (j)
+      for (int64_t i = 0; i < vectors; ++i) even[i] = one[i] + other[i], odd[i] = one[i] - other[i];
+    else
+      for (int64_t i = 0; i < vectors; ++i) even[i] = axis.end_weight() * (one[i] + other[i]), odd[i] = V{};
   }
 }
 
-void analyse_axis(const Call& call, const Axis& axis, const V* in, V* out, int64_t width, Scratch& s) {
-  const int64_t p = axis.period, half = axis.half(), top = axis.top(), vectors = call.vectors();
-  for (int64_t j = 0; j < half; ++j) {
-    const V *one = in + j * width, *other = in + (j ? p - j : p) * width;
-    const bool alone = j ? 2 * j == p : !axis.vertices();
-    const T weight = j ? 1 : axis.vertices() ? call.end_weight() : 1;
-    for (int64_t i = 0; i < width; ++i) {
-      s.even[j * width + i] = alone ? one[i] : weight * (one[i] + other[i]);
-      if (j) s.odd[j * width + i] = one[i] - other[i];
-    }
+// Points j and p - j from their even and odd parts p and q.
+void unfold(const Axis& axis, Rows<V> x, int64_t vectors, const Folded& f) {
+  const int64_t p = axis.period;
+  const V *even = f.p.data(), *odd = f.q.data();
+  for (int64_t j = 0; j < axis.half(); ++j, even += vectors, odd += vectors) {
+    V *one = x[j], *other = x[j ? p - j : p];
+    if (2 * j == p || (!j && !axis.vertices()))
+      for (int64_t i = 0; i < vectors; ++i) one[i] = even[i];
+    else if (j)
+      for (int64_t i = 0; i < vectors; ++i) one[i] = even[i] + odd[i], other[i] = even[i] - odd[i];
+    else
+      for (int64_t i = 0; i < vectors; ++i) one[i] = other[i] = axis.end_weight() * even[i];
   }
-  for (int64_t i = 0; i < width; ++i) s.odd[i] = V{};
-  table_times_block(s.p.data(), axis.cosine, s.even.data(), top + 1, half, width);
-  table_times_block(s.q.data(), axis.sine, s.odd.data(), top + 1, half, width);
+}
+
+// From a line of points to coefficients, and back, on the last axis.
+template <class W>
+void analyse_line(const Axis& axis, const W* x, V* z, int64_t vectors, Folded& f) {
+  const int64_t half = axis.half();
+  fold(axis, Rows<const W>{x, vectors}, vectors, f);
+  const Rows<V> to{z, 2 * vectors};
+  const Rows<const V> zero{f.zero.data(), 0};
+  product(to, zero, {axis.cosine, half}, {f.even.data(), vectors}, axis.kept, half, vectors);
+  product(to.from(0, vectors), zero, {axis.sine, half}, {f.odd.data(), vectors}, axis.kept, half, vectors);
+}
+
+void synthesise_line(const Axis& axis, const V* z, V* x, int64_t vectors, Folded& f) {
+  const Rows<const V> from{z, 2 * vectors}, zero{f.zero.data(), 0};
+  product({f.p.data(), vectors}, zero, {axis.cosine, axis.kept}, from, axis.half(), axis.kept, vectors);
+  product({f.q.data(), vectors}, zero, {axis.sine, axis.kept}, from.from(0, vectors), axis.half(), axis.kept, vectors);
+  unfold(axis, {x, vectors}, vectors, f);
+}
+
+// The same with complex numbers, real parts before imaginary ones, on the other axes.
+void analyse_complex(const Axis& axis, Rows<const V> in, Rows<V> out, int64_t vectors, Folded& f) {
+  const int64_t half = axis.half(), top = axis.top(), both = 2 * vectors;
+  fold(axis, in, both, f);
+  const Rows<const V> zero{f.zero.data(), 0};
+  product({f.p.data(), both}, zero, {axis.cosine, half}, {f.even.data(), both}, top + 1, half, both);
+  product({f.q.data(), both}, zero, {axis.sine, half}, {f.odd.data(), both}, top + 1, half, both);
   for (int64_t k = 0; k <= top; ++k) {
-    const V *even = &s.p[k * width], *odd = &s.q[k * width];
-    const int64_t positive = axis.positive(k), negative = axis.negative(k);
-    for (int64_t i = 0; i < width; ++i) {
-      const V turned = rotated(odd, i, vectors, -1);
-      if (positive >= 0) out[positive * width + i] = even[i] + turned;
-      if (negative >= 0) out[negative * width + i] = even[i] - turned;
+    const V *even = &f.p[k * both], *odd = &f.q[k * both];
+    const int64_t positive = axis.positive(k), negative = k ? axis.negative(k) : -1;
+    for (int64_t i = 0; i < vectors; ++i) {
+      const int64_t j = i + vectors;
+      if (positive >= 0) out[positive][i] = even[i] + odd[j], out[positive][j] = even[j] - odd[i];
+      if (negative >= 0) out[negative][i] = even[i] - odd[j], out[negative][j] = even[j] + odd[i];
     }
   }
 }
 
-void synthesise_axis(const Call& call, const Axis& axis, const V* in, V* out, int64_t width, Scratch& s) {
-  const int64_t p = axis.period, half = axis.half(), top = axis.top(), vectors = call.vectors();
+void synthesise_complex(const Axis& axis, Rows<const V> in, Rows<V> out, int64_t vectors, Folded& f) {
+  const int64_t half = axis.half(), top = axis.top(), both = 2 * vectors;
+  const V* none = f.zero.data();
   for (int64_t k = 0; k <= top; ++k) {
-    const int64_t positive = axis.positive(k), negative = axis.negative(k);
-    V *sum = &s.even[k * width], *difference = &s.p[k * width];
-    for (int64_t i = 0; i < width; ++i) {
-      const V one = positive >= 0 ? in[positive * width + i] : V{}, other = negative >= 0 ? in[negative * width + i] : V{};
-      sum[i] = one + other, difference[i] = one - other;
+    const int64_t positive = axis.positive(k), negative = k ? axis.negative(k) : -1;
+    const V *one = positive < 0 ? none : in[positive], *other = negative < 0 ? none : in[negative];
+    V *even = &f.even[k * both], *odd = &f.odd[k * both];
+    for (int64_t i = 0; i < vectors; ++i) {
+      const int64_t j = i + vectors;
+      even[i] = one[i] + other[i], even[j] = one[j] + other[j];
+      odd[i] = other[j] - one[j], odd[j] = one[i] - other[i];
     }
-    for (int64_t i = 0; i < width; ++i) s.odd[k * width + i] = rotated(difference, i, vectors, 1);
   }
-  table_times_block(s.p.data(), axis.cosine, s.even.data(), half, top + 1, width);
-  table_times_block(s.q.data(), axis.sine, s.odd.data(), half, top + 1, width);
-  const T weight = axis.vertices() ? call.end_weight() : 1;
-  for (int64_t i = 0; i < width; ++i) {
-    out[i] = weight * s.p[i];
-    if (axis.vertices()) out[p * width + i] = out[i];
-  }
-  for (int64_t j = 1; j < half; ++j)
-    for (int64_t i = 0; i < width; ++i) {
-      const V even = s.p[j * width + i], odd = s.q[j * width + i];
-      out[j * width + i] = even + odd;
-      if (2 * j != p) out[(p - j) * width + i] = even - odd;
-    }
+  const Rows<const V> zero{none, 0};
+  product({f.p.data(), both}, zero, {axis.cosine, top + 1}, {f.even.data(), both}, half, top + 1, both);
+  product({f.q.data(), both}, zero, {axis.sine, top + 1}, {f.odd.data(), both}, half, top + 1, both);
+  unfold(axis, out, both, f);
 }
 
-void synthesise_last(const Call& call, const V* in, T* x, int64_t group, Scratch& s) {
-  const Axis& axis = call.last();
-  const int64_t rows = call.rows(group), p = axis.period, half = axis.half(), vectors = call.vectors();
-  const int64_t wide = (half + LANES - 1) / LANES;
-  const T weight = axis.vertices() ? call.end_weight() : 1;
-  for (int64_t row = 0; row < rows; row += ROWS) {
-    const int64_t some = std::min<int64_t>(ROWS, rows - row);
-    for (int64_t r = 0; r < ROWS; ++r) {
-      const T* from = reinterpret_cast<const T*>(in + (row + std::min(r, some - 1)) * 2 * vectors);
-      for (int64_t k = 0; k < axis.kept; ++k) {
-        s.sums[k * ROWS + r] = from[k];
-        s.differences[k * ROWS + r] = from[vectors * LANES + k];
-      }
-    }
-    rows_times_table(s.p.data(), wide, s.sums.data(), axis.cosine, axis.kept, wide);
-    // wavenumber 0 has no sine
-    rows_times_table(s.q.data(), wide, s.differences.data() + ROWS, axis.sine + wide * LANES, axis.kept - 1, wide);
-    for (int64_t r = 0; r < some; ++r) {
-      const T *even = reinterpret_cast<const T*>(&s.p[r * wide]), *odd = reinterpret_cast<const T*>(&s.q[r * wide]);
-      T* to = x + (row + r) * axis.points;
-      if (!call.adds) std::fill_n(to, axis.points, T(0));
-      to[0] += weight * even[0];
-      if (axis.vertices()) to[p] += weight * even[0];
-      for (int64_t j = 1; j < half; ++j) to[j] += even[j] + odd[j];
-      for (int64_t j = 1; 2 * j < p; ++j) to[p - j] += even[j] - odd[j];
-    }
-  }
-}
+// Lines of a field, or what stands in their place, in whole vectors.
+struct Lines {
+  const Axis& axis;
+  int64_t channels, vectors;
+  Buffer line;
+  Folded folded;
+  Lines(const Axis& axis, int64_t channels)
+      : axis(axis), channels(channels), vectors(vectors_of(channels)), line(axis.points * vectors), folded(axis, vectors) {}
 
-// Runs the axes between the last and the first; `forward` from fields to modes.
-V* other_axes(const Call& call, Scratch& s, bool forward) {
-  V *from = s.a.data(), *to = s.b.data();
-  for (int64_t step = 0; step + 1 < call.dims; ++step) {
-    const int64_t i = forward ? call.dims - 2 - step : step;
-    int64_t outer = 1, width = 2 * call.vectors();
-    for (int64_t k = 0; k < i; ++k) outer *= call.axis[k].points;
-    for (int64_t k = i + 1; k + 1 < call.dims; ++k) width *= call.axis[k].kept;
-    const Axis& axis = call.axis[i];
-    for (int64_t o = 0; o < outer; ++o) {
-      if (forward) analyse_axis(call, axis, from + o * axis.points * width, to + o * axis.kept * width, width, s);
-      else synthesise_axis(call, axis, from + o * axis.kept * width, to + o * axis.points * width, width, s);
-    }
-    std::swap(from, to);
+  void analyse(const T* x, V* z) {
+    if (channels == vectors * LANES) return analyse_line(axis, reinterpret_cast<const U*>(x), z, vectors, folded);
+    load(line.data(), x, axis.points, channels);
+    analyse_line<V>(axis, line.data(), z, vectors, folded);
   }
-  return from;
-}
+  void synthesise(const V* z, T* x, bool adds) {
+    synthesise_line(axis, z, line.data(), vectors, folded);
+    if (!adds) return store(x, line.data(), axis.points, channels);
+    const V* from = line.data();
+    for (int64_t p = 0; p < axis.points; ++p, from += vectors, x += channels)
+      for (int64_t c = 0; c < channels; ++c) x[c] += reinterpret_cast<const T*>(from)[c];
+  }
+};
 
-int64_t blocks(const Call& call) {
-  int64_t blocks = 1;
-  for (int64_t i = 0; i + 1 < call.dims; ++i) blocks *= call.axis[i].kept;
-  return blocks;
+// The last axis of a field (lines, points, channels) and its coefficients (lines, kept, 2, channels in whole vectors).
+struct LastAxis {
+  T* field;
+  V* modes;
+  int64_t lines, channels, adds, threads;
+  Axis axis;
+};
+
+// Another axis, of complex numbers (outer, points, inner, 2, channels in whole vectors), which are `vectors` each.
+struct OtherAxis {
+  V *points, *modes;
+  int64_t outer, inner, vectors, threads;
+  Axis axis;
+};
+
+template <class F>
+void each_column(const OtherAxis& c, F transform) {
+  const int64_t stride = c.inner * 2 * c.vectors;
+  in_parallel(c.outer * c.inner, 1, c.threads, [&](int) {
+    return [&, folded = Folded(c.axis, 2 * c.vectors)](int64_t item, int64_t) mutable {
+      const int64_t outer = item / c.inner, column = item % c.inner * 2 * c.vectors;
+      const Rows<V> points{c.points + outer * c.axis.points * stride + column, stride};
+      transform(points, Rows<V>{c.modes + outer * c.axis.kept * stride + column, stride}, folded);
+    };
+  });
 }
 
 }  // namespace
 
-extern "C" void analyse(const int64_t* all) {
-  const Call call(all);
-  const int64_t many = blocks(call), vectors = call.vectors(), kept = call.last().kept, group = call.group();
-#pragma omp parallel num_threads(call.threads) if (call.threads > 1)
-  {
-    Scratch s(call);
-#pragma omp for schedule(static)
-    for (int64_t item = 0; item < call.items; item += group) {
-      const int64_t some = std::min(group, call.items - item);
-      analyse_last(call, call.field + item * call.size(), some, s);
-      const T* z = reinterpret_cast<const T*>(other_axes(call, s, true));
-      for (int64_t one = item; one < item + some; ++one) {
-        T* to = call.modes_of(one);
-        for (int64_t block = 0; block < many; ++block, z += 2 * vectors * LANES)
-          for (int64_t k = 0; k < kept; ++k, to += 2 * call.stride_mode) to[0] = z[k], to[1] = z[vectors * LANES + k];
-      }
-    }
-  }
+extern "C" void analyse_last(const LastAxis* call) {
+  const LastAxis& c = *call;
+  in_parallel(c.lines, 1, c.threads, [&](int) {
+    return [&, lines = Lines(c.axis, c.channels)](int64_t line, int64_t) mutable {
+      lines.analyse(c.field + line * c.axis.points * c.channels, c.modes + line * c.axis.kept * 2 * lines.vectors);
+    };
+  });
 }
 
-extern "C" void synthesise(const int64_t* all) {
-  const Call call(all);
-  const int64_t many = blocks(call), vectors = call.vectors(), kept = call.last().kept, group = call.group();
-#pragma omp parallel num_threads(call.threads) if (call.threads > 1)
-  {
-    Scratch s(call);
-#pragma omp for schedule(static)
-    for (int64_t item = 0; item < call.items; item += group) {
-      const int64_t some = std::min(group, call.items - item);
-      T* z = reinterpret_cast<T*>(s.a.data());
-      std::fill_n(z, some * many * 2 * vectors * LANES, T(0));
-      for (int64_t one = item; one < item + some; ++one) {
-        const T* from = call.modes_of(one);
-        for (int64_t block = 0; block < many; ++block, z += 2 * vectors * LANES)
-          for (int64_t k = 0; k < kept; ++k, from += 2 * call.stride_mode) z[k] = from[0], z[vectors * LANES + k] = from[1];
-      }
-      synthesise_last(call, other_axes(call, s, false), call.field + item * call.size(), some, s);
-    }
-  }
+extern "C" void synthesise_last(const LastAxis* call) {
+  const LastAxis& c = *call;
+  in_parallel(c.lines, 1, c.threads, [&](int) {
+    return [&, lines = Lines(c.axis, c.channels)](int64_t line, int64_t) mutable {
+      lines.synthesise(c.modes + line * c.axis.kept * 2 * lines.vectors, c.field + line * c.axis.points * c.channels, c.adds);
+    };
+  });
+}
+
+extern "C" void analyse_other(const OtherAxis* call) {
+  each_column(*call, [&](Rows<V> points, Rows<V> modes, Folded& folded) {
+    analyse_complex(call->axis, {points.at, points.stride}, modes, call->vectors, folded);
+  });
+}
+
+extern "C" void synthesise_other(const OtherAxis* call) {
+  each_column(*call, [&](Rows<V> points, Rows<V> modes, Folded& folded) {
+    synthesise_complex(call->axis, {modes.at, modes.stride}, points, call->vectors, folded);
+  });
 }

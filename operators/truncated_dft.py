@@ -1,20 +1,21 @@
-"""The truncated Fourier transform on a CPU: products with tables by a compiled kernel, in place of FFTs."""
+"""The truncated Fourier transform on a CPU: products with tables by a compiled kernel, in place of FFTs.
+
+Coefficients are real tensors (batch, *kept modes, 2, channels), real parts before imaginary ones, with zeros behind the last channel
+up to a whole number of vectors.
+"""
 
 from __future__ import annotations
 
-import ctypes
 import math
 from functools import cache
-from importlib.resources import files
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from pdes import native
-
-_LANES = {torch.float32: 8, torch.float64: 4}
+from operators import kernels
 
 
 class Axes(NamedTuple):
@@ -24,20 +25,17 @@ class Axes(NamedTuple):
     ----------
     points, periods : of each axis; one more point than a period on vertices
     modes : kept on each axis, as `SpectralConv` counts them
+    shifts : by how much the inverse lowers the wavenumbers of each axis, 0 or 1; 0 on the last one
     """
 
     points: tuple[int, ...]
     periods: tuple[int, ...]
     modes: tuple[int, ...]
+    shifts: tuple[int, ...]
 
     @property
     def kept(self) -> tuple[int, ...]:
         return *self.modes[:-1], self.modes[-1] // 2 + 1
-
-
-def available(x: Tensor) -> bool:
-    """Whether the kernel takes this tensor."""
-    return native.readable(x) and _library(x.dtype) is not None
 
 
 class Rule(NamedTuple):
@@ -45,115 +43,126 @@ class Rule(NamedTuple):
 
     Attributes
     ----------
-    analyse : from fields (c, b, *points) to coefficients (modes, b, c), or back
-    normalised : divide by the number of points
-    paired : count a coefficient on the last axis twice where it stands for its conjugate too
-    ends : what the two ends of vertices count, in halves
+    analyse : from fields to coefficients, or back
+    inverse : with the weights of the inverse transform: a coefficient on the last axis counts twice where it stands for its conjugate
+        too, and both ends of vertices have the full value. Those of the transform are one over the number of points, and a half at the ends.
     """
 
     analyse: bool
-    normalised: bool
-    paired: bool
-    ends: int
+    inverse: bool
 
     @property
     def adjoint(self) -> Rule:
         return self._replace(analyse=not self.analyse)
 
 
-TRANSFORM = Rule(analyse=True, normalised=True, paired=False, ends=1)
-INVERSE = Rule(analyse=False, normalised=False, paired=True, ends=2)
+TRANSFORM = Rule(analyse=True, inverse=False)
+INVERSE = Rule(analyse=False, inverse=True)
 
 
 class _Products(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, axes: Axes, rule: Rule) -> Tensor:
-        ctx.axes, ctx.rule = axes, rule
-        return (analyse if rule.analyse else synthesise)(x, axes, rule)
+    def forward(ctx: Any, x: Tensor, axes: Axes, rule: Rule, channels: int) -> Tensor:
+        ctx.others = axes, rule, channels
+        return analyse(x, axes, rule) if rule.analyse else synthesise(x, axes, rule, channels)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
-        return _Products.apply(grad, ctx.axes, ctx.rule.adjoint), None, None
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        axes, rule, channels = ctx.others
+        return _Products.apply(grad, axes, rule.adjoint, channels), None, None, None
 
     @staticmethod
     def jvp(ctx: Any, tangent: Tensor, *_: None) -> Tensor:
-        return _Products.apply(tangent, ctx.axes, ctx.rule)
+        return _Products.apply(tangent, *ctx.others)
 
 
 def transform(x: Tensor, axes: Axes) -> Tensor:
-    """Fourier coefficients of fields (c, b, *points), as (modes, b, c): v̂_k = (1/n) Σ_j v_j exp(-2πi k·j/n).
+    """Fourier coefficients of fields (batch, *points, channels), complex (batch, *kept, channels).
 
-    On vertices the two ends count half each.
+    v̂_k = (1/n) Σ_j v_j exp(-2πi k·j/n); on vertices the two ends count half each.
     """
-    return _Products.apply(x, axes, TRANSFORM)
+    channels = x.shape[-1]
+    re, im = _Products.apply(x, axes, TRANSFORM, channels)[..., :channels].unbind(-2)
+    return torch.complex(re, im)
 
 
 def inverse(z: Tensor, axes: Axes) -> Tensor:
-    """The real fields (c, b, *points) with coefficients (modes, b, c), of which each stands for its conjugate too."""
-    return _Products.apply(z, axes, INVERSE)
+    """The real fields (batch, *points, channels) of complex coefficients, each of which stands for its conjugate too."""
+    parts = torch.stack([z.real, z.imag], -2)
+    behind = kernels.padded(z.shape[-1], parts.dtype) - z.shape[-1]
+    return _Products.apply(F.pad(parts, (0, behind)), axes, INVERSE, z.shape[-1])
 
 
 def analyse(x: Tensor, axes: Axes, rule: Rule) -> Tensor:
-    """From fields (c, b, *points) to coefficients (modes, b, c), without a graph."""
+    """From fields (batch, *points, channels) to coefficients, without a graph."""
     x = x.contiguous()
-    channels, batch = x.shape[:2]
-    z = torch.empty(math.prod(axes.kept), batch, channels, dtype=x.dtype.to_complex())
-    _call(x, z, axes, rule)
+    z = x.new_empty(*x.shape[:-2], axes.kept[-1], 2, kernels.padded(x.shape[-1], x.dtype))
+    _last("analyse_last", x, z, axes, rule, adds=False)
+    return analyse_others(z, axes, rule)
+
+
+def analyse_others(z: Tensor, axes: Axes, rule: Rule) -> Tensor:
+    """The part of `analyse` that is left after the last axis, from (batch, *points but the last, kept, 2, channels)."""
+    for axis in reversed(range(len(axes.points) - 1)):
+        out = z.new_empty(*z.shape[: axis + 1], axes.kept[axis], *z.shape[axis + 2 :])
+        _other("analyse_other", z, out, axis, axes, rule)
+        z = out
     return z
 
 
-def synthesise(z: Tensor, axes: Axes, rule: Rule, *, add_to: Tensor | None = None) -> Tensor:
-    """From coefficients (modes, b, c) to fields (c, b, *points), new ones or added to others in place; without a graph."""
-    z = z.resolve_conj()
-    x = add_to
-    if x is None:
-        x = torch.empty(z.shape[2], z.shape[1], *axes.points, dtype=z.dtype.to_real())
-    _call(x, z, axes, rule, adds=add_to is not None)
+def synthesise(z: Tensor, axes: Axes, rule: Rule, channels: int, *, add_to: Tensor | None = None) -> Tensor:
+    """From coefficients to fields (batch, *points, channels), new ones or added to others in place; without a graph."""
+    z = synthesise_others(z, axes, rule)
+    x = add_to if add_to is not None else z.new_empty(*z.shape[:-3], axes.points[-1], channels)
+    _last("synthesise_last", x, z, axes, rule, adds=add_to is not None)
     return x
 
 
-def _call(x: Tensor, z: Tensor, axes: Axes, rule: Rule, *, adds: bool = False) -> None:
-    library = _library(x.dtype)
-    assert library is not None
-    tables = _tables(axes, rule, x.dtype)
-    mode, b, c = z.stride()
-    channels, batch = x.shape[:2]
-    numbers = [x.data_ptr(), z.data_ptr(), channels * batch, batch, mode, c, b, rule.ends, adds]
-    numbers += [torch.get_num_threads(), len(axes.points)]
-    for points, period, kept, (cosine, sine) in zip(*axes[:2], axes.kept, tables, strict=True):
-        numbers += [points, period, kept, cosine.data_ptr(), sine.data_ptr()]
-    kernel = library.analyse if rule.analyse else library.synthesise
-    kernel((ctypes.c_int64 * len(numbers))(*numbers))
+def synthesise_others(z: Tensor, axes: Axes, rule: Rule) -> Tensor:
+    """The part of `synthesise` that precedes the last axis, to (batch, *points but the last, kept, 2, channels)."""
+    z = z.contiguous()
+    for axis in range(len(axes.points) - 1):
+        out = z.new_empty(*z.shape[: axis + 1], axes.points[axis], *z.shape[axis + 2 :])
+        _other("synthesise_other", out, z, axis, axes, rule)
+        z = out
+    return z
+
+
+def _last(name: str, x: Tensor, z: Tensor, axes: Axes, rule: Rule, *, adds: bool) -> None:
+    lines, channels = math.prod(x.shape[:-2]), x.shape[-1]
+    last = numbers_of_axis(axes, -1, rule, x.dtype)
+    kernels.call(name, x.dtype, [x, z, lines, channels, adds, torch.get_num_threads(), *last])
+
+
+def _other(name: str, points: Tensor, modes: Tensor, axis: int, axes: Axes, rule: Rule) -> None:
+    dtype = points.dtype
+    sizes = math.prod(points.shape[: axis + 1]), math.prod(points.shape[axis + 2 : -2])
+    vectors = points.shape[-1] // kernels.padded(1, dtype)
+    numbers = numbers_of_axis(axes, axis, rule, dtype)
+    kernels.call(name, dtype, [points, modes, *sizes, vectors, torch.get_num_threads(), *numbers])
+
+
+def numbers_of_axis(axes: Axes, axis: int, rule: Rule, dtype: torch.dtype) -> list[int | Tensor]:
+    """One axis as truncated_dft.cpp reads it."""
+    shift = axes.shifts[axis] if rule.inverse else 0
+    period, modes = axes.periods[axis], axes.modes[axis]
+    last = axis in (-1, len(axes.points) - 1)
+    tables = _tables(period, modes, shift, last, rule, dtype)
+    return [axes.points[axis], period, axes.kept[axis], shift, 2 if rule.inverse else 1, *tables]
 
 
 @cache
-def _tables(axes: Axes, rule: Rule, dtype: torch.dtype) -> list[tuple[Tensor, Tensor]]:
-    """Cosines and sines of each axis, as truncated_dft.cpp reads them."""
-    tables = []
-    for axis, (period, modes) in enumerate(zip(axes.periods, axes.modes, strict=True)):
-        last = axis == len(axes.modes) - 1
-        j, k = np.arange(period // 2 + 1), np.arange(modes // 2 + 1)
-        # the phase by whole numbers, so that large products lose no digits
-        angle = 2 * math.pi / period * (np.outer(j, k) % period)
-        weight = np.full(len(k), 1 / period if rule.normalised else 1.0)
-        if last and rule.paired:
-            weight[(k > 0) & (2 * k != period)] *= 2
-        cosine, sine = weight * np.cos(angle), weight * np.sin(angle)
-        if last:
-            # real fields have coefficients re - i im of these
-            sine = -sine
-        # a row belongs to what is summed over on the last axis, and to what comes out on the others
-        by_points = rule.analyse == last
-        both = [table if by_points else table.T for table in (cosine, sine)]
-        if last:
-            lanes = _LANES[dtype]
-            both = [np.pad(table, ((0, 0), (0, -table.shape[1] % lanes))) for table in both]
-        first, second = (torch.from_numpy(np.ascontiguousarray(table)).to(dtype) for table in both)
-        tables.append((first, second))
-    return tables
-
-
-@cache
-def _library(dtype: torch.dtype) -> ctypes.CDLL | None:
-    code = files("operators").joinpath("truncated_dft.cpp").read_text(encoding="utf-8")
-    return native.load(f"using T = {native.C_TYPES[dtype]};\n{code}")
+def _tables(
+    period: int, modes: int, shift: int, last: bool, rule: Rule, dtype: torch.dtype
+) -> tuple[Tensor, Tensor]:
+    """Cosines and sines, a row for each number that comes out."""
+    j, k = np.arange(period // 2 + 1), np.arange(modes // 2 + 1 + shift)
+    # the phase by whole numbers, so that large products lose no digits
+    angle = 2 * math.pi / period * (np.outer(j, k) % period)
+    weight = np.full(len(k), 1.0 if rule.inverse else 1 / period)
+    if last and rule.inverse:
+        weight[(k > 0) & (2 * k != period)] *= 2
+    # on the last axis real fields have coefficients re - i im of these
+    both = weight * np.cos(angle), weight * np.sin(angle) * (-1 if last else 1)
+    cosine, sine = (torch.from_numpy((t.T if rule.analyse else t).copy()).to(dtype) for t in both)
+    return cosine, sine

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from operators.fno import FourierBlock
 from operators.lifted import LiftedOperator, number_of_axes, require_hidden
 from operators.mixed_precision import full_precision
-from operators.pointwise import Pointwise
 from operators.spectral import SpectralConv, period
 
 
@@ -79,25 +78,25 @@ class UNO(LiftedOperator):
 
         levels = range(len(widths) - 1)
         self.down_blocks = nn.ModuleList(block(level) for level in levels)
-        self.down = nn.ModuleList(Pointwise(widths[i], widths[i + 1]) for i in levels)
+        self.down = nn.ModuleList(nn.Linear(widths[i], widths[i + 1]) for i in levels)
         self.lowest = block(len(levels))
-        self.up = nn.ModuleList(Pointwise(widths[i + 1], widths[i], bias=False) for i in levels)
-        self.skips = nn.ModuleList(Pointwise(widths[i], widths[i]) for i in levels)
+        self.up = nn.ModuleList(nn.Linear(widths[i + 1], widths[i], bias=False) for i in levels)
+        self.skips = nn.ModuleList(nn.Linear(widths[i], widths[i]) for i in levels)
         self.up_blocks = nn.ModuleList(block(level, last=level == 0) for level in levels)
 
     def mix(self, x: Tensor) -> Tensor:
-        finest, passed = x.shape[2:], []
+        finest, passed = x.shape[1:-1], []
         for block, down, modes, fraction in zip(
             self.down_blocks, self.down, self.modes, self.fractions[1:], strict=True
         ):
             x = block(x)
             passed.append(x)
             # resampling and pointwise maps commute: each pair is in the order that touches fewer numbers
-            x = _pointwise(down, resample(x, self.coarse_sizes(finest, fraction), self.grid, modes))
+            x = down(resample(x, self.coarse_sizes(finest, fraction), self.grid, modes))
         x = self.lowest(x)
         ascent = zip(self.up_blocks, self.up, self.skips, self.modes, passed, strict=True)
         for block, up, skip, modes, y in reversed([*ascent]):
-            x = block(resample(_pointwise(up, x), y.shape[2:], self.grid, modes) + _pointwise(skip, y))
+            x = block(resample(up(x), y.shape[1:-1], self.grid, modes) + skip(y))
         return x
 
     def coarse_sizes(self, sizes: Sequence[int], fraction: float) -> list[int]:
@@ -115,12 +114,12 @@ def scaled(n: int, fraction: float) -> int:
 
 @full_precision
 def resample(x: Tensor, sizes: Sequence[int], grid: Sequence[str], modes: Sequence[int]) -> Tensor:
-    """The field (any, any, *grid) on other numbers of points of the same conventions, by trigonometric interpolation.
+    """The field (batch, *grid, channels) on other numbers of points of the same conventions, by trigonometric interpolation.
 
     Kept on each axis are the wavenumbers below half of ``modes``, as far as both grids hold them. Vertex axes are folded as in
     `SpectralConv`: both ends take their mean.
     """
-    for dim, (m, convention, limit) in enumerate(zip(sizes, grid, modes, strict=True), start=2):
+    for dim, (m, convention, limit) in enumerate(zip(sizes, grid, modes, strict=True), start=1):
         x = _resample_axis(x, dim, m, convention, limit)
     return x
 
@@ -141,6 +140,3 @@ def _resample_axis(x: Tensor, dim: int, m: int, convention: str, modes: int) -> 
     y = torch.fft.irfft(z, n=new, dim=dim, norm="forward")
     return torch.cat([y, y.narrow(dim, 0, 1)], dim) if convention == "vertices" else y
 
-
-def _pointwise(layer: nn.Module, x: Tensor) -> Tensor:
-    return layer(x.flatten(1)).view(-1, *x.shape[1:])

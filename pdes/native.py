@@ -78,10 +78,10 @@ def readable(tensor: Tensor) -> bool:
     return plain and tensor.dtype in C_TYPES and not torch._C._are_functorch_transforms_active()
 
 
-def load_points_kernel(code: str, dtype: torch.dtype) -> ctypes.CDLL | None:
-    """The library of C++ code that builds on `points.h`, for numbers of ``dtype``; None as by `load`."""
-    shared = files("pdes").joinpath("points.h").read_text(encoding="utf-8")
-    return load(f"using T = {C_TYPES[dtype]};\n{shared}\n{code}")
+def load_kernel(code: str, dtype: torch.dtype, *headers: str) -> ctypes.CDLL | None:
+    """The library of C++ code that builds on ``headers`` of this package, for numbers of ``dtype``; None as by `load`."""
+    shared = [files("pdes").joinpath(name).read_text(encoding="utf-8") for name in headers]
+    return load("\n".join([f"using T = {C_TYPES[dtype]};", *shared, code]))
 
 
 @cache

@@ -1,44 +1,13 @@
 // What kernels share that take some points at a time through dense layers: rows of POINTS numbers, one for each feature.
 //
-// All loops run along the points, whatever the number of features. What precedes this file defines the number type T.
-#include <algorithm>
-#include <cstdint>
-#include <cstring>
-#include <type_traits>
-#include <vector>
-#ifdef _OPENMP
-#include <omp.h>
-#else
-int omp_get_thread_num() { return 0; }
-#endif
+// All loops run along the points, whatever the number of features. `lanes.h` precedes this file.
 
-namespace {  // several of these libraries live in one process
+namespace {
 
-constexpr int LANES = 32 / sizeof(T);
-typedef T V __attribute__((vector_size(32)));
-using Bits = std::conditional_t<sizeof(T) == 4, int32_t, int64_t>;
-typedef Bits I __attribute__((vector_size(32)));
 constexpr int VECTORS = 3;
 constexpr int POINTS = VECTORS * LANES;
-using Buffer = std::vector<V>;
 
 int64_t blocks_of(int64_t points) { return (points + POINTS - 1) / POINTS; }
-
-// e^x by 2^n e^r with |r| <= ln(2)/2 and the exponential series of r; NaN stays NaN, and what would over- or underflow is clamped.
-inline V exponential(V x) {
-  constexpr T most = sizeof(T) == 4 ? 87 : 708;
-  constexpr int mantissa = sizeof(T) == 4 ? 23 : 52, terms = sizeof(T) == 4 ? 7 : 13;
-  constexpr T magic = T(3) * (Bits(1) << (mantissa - 1));  // adding it rounds to a whole number
-  constexpr T ln2 = T(0.693147180559945309417), high = T(0.693359375), low = T(-2.121944400546905827679e-4);
-  x = x > most ? V{} + most : x < -most ? V{} - most : x;
-  const V shifted = x * (1 / ln2) + magic, n = shifted - magic, r = (x - n * high) - n * low;
-  V series = V{} + 1;
-  for (int k = terms; k > 0; --k) series = 1 + series * r * (T(1) / k);
-  constexpr Bits bias = sizeof(T) == 4 ? 127 : 1023;
-  V anchor = V{} + magic;
-  const I power = (((I)shifted - (I)anchor) + bias) << mantissa;
-  return series * (V)power;
-}
 
 template <int N>
 inline void product_rows(V* y, const V* x, const T* w, int64_t by_row, int64_t by_column, int64_t columns) {

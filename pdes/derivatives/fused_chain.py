@@ -162,7 +162,9 @@ def _library(
         ),
     ]
     template = files("pdes.derivatives").joinpath("chain.cpp").read_text(encoding="utf-8")
-    library = native.load_points_kernel(template.replace("// RULES\n", "\n".join(rules) + "\n"), dtype)
+    library = native.load_kernel(
+        template.replace("// RULES\n", "\n".join(rules) + "\n"), dtype, "lanes.h", "points.h"
+    )
     if library is not None:
         library.saved_bytes.restype = ctypes.c_int64
     return library
