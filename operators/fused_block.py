@@ -58,7 +58,11 @@ class FusedBlock(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, z, inner, gate, *parameters = ctx.saved_tensors
         axes = ctx.axes
-        gx, g_gate, found = torch.empty_like(x), torch.empty_like(gate), [torch.empty_like(p) for p in parameters]
+        gx, g_gate, found = (
+            torch.empty_like(x),
+            torch.empty_like(gate),
+            [torch.empty_like(p) for p in parameters],
+        )
         g_modes = z.new_empty(*x.shape[:-2], axes.kept[-1], *z.shape[-2:])
         fields = [x, grad.contiguous(), None, g_modes, inner, None, gx, gate, g_gate]
         _run("block_backward", x, axes, ctx.activated, [*fields], [*layers(parameters, found)])

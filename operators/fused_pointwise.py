@@ -41,9 +41,7 @@ class FusedMLP(torch.autograd.Function):
         return gx, *found
 
 
-def layers(
-    parameters: Sequence[Tensor], gradients: Sequence[Tensor | None]
-) -> list[int | Tensor | None]:
+def layers(parameters: Sequence[Tensor], gradients: Sequence[Tensor | None]) -> list[int | Tensor | None]:
     """Dense layers, given as weights and biases in turn, as pointwise.cpp reads them."""
     arguments: list[int | Tensor | None] = []
     for k in range(0, len(parameters), 2):

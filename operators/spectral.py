@@ -92,7 +92,9 @@ class SpectralConv(nn.Module):
         axes = self.axes_of_products(x)
         z = self.transform(x) if axes is None else truncated_dft.transform(x, axes)
         # one batched complex product over the modes: faster than einsum, measured
-        z = torch.bmm(z.flatten(1, -2).transpose(0, 1), torch.view_as_complex(weight).flatten(0, len(sizes) - 1))
+        z = torch.bmm(
+            z.flatten(1, -2).transpose(0, 1), torch.view_as_complex(weight).flatten(0, len(sizes) - 1)
+        )
         z = z.transpose(0, 1).unflatten(1, self.kept)
         y = self.inverse(z, sizes) if axes is None else truncated_dft.inverse(z, axes)
         return y if self.bias is None else y + self.bias

@@ -139,4 +139,3 @@ def _resample_axis(x: Tensor, dim: int, m: int, convention: str, modes: int) -> 
         z = z * turn.view(-1, *[1] * (x.ndim - 1 - dim))
     y = torch.fft.irfft(z, n=new, dim=dim, norm="forward")
     return torch.cat([y, y.narrow(dim, 0, 1)], dim) if convention == "vertices" else y
-

@@ -42,8 +42,8 @@ def test_in_one_dimension_it_is_a_plain_spectral_convolution():
     layer = AxisConvolutions(5, [6], grid=["vertices"])
     plain = SpectralConv(5, 5, [6], grid="vertices", bias=False)
     plain.load_state_dict(layer.axes[0].state_dict())
-    x = torch.randn(5, 3, 9)
-    torch.testing.assert_close(layer(x), plain.channels_leading(x))
+    x = torch.randn(3, 9, 5)
+    torch.testing.assert_close(layer(x), plain.channels_last(x))
 
 
 def test_each_axis_is_convolved_by_itself():
@@ -51,7 +51,7 @@ def test_each_axis_is_convolved_by_itself():
     torch.manual_seed(0)
     sizes, grid = [5, 4, 6], ["half-open", "centres", "half-open"]
     layer = AxisConvolutions(2, [3, 4, 5], grid=grid).double()
-    x = torch.randn(2, 3, *sizes, dtype=torch.float64)
+    x = torch.randn(2, 3, *sizes, dtype=torch.float64)  # channels, batch, grid
     expected = torch.zeros_like(x)
     for axis, conv in enumerate(layer.axes):
         weight = torch.view_as_complex(conv.weight.detach())
@@ -65,18 +65,18 @@ def test_each_axis_is_convolved_by_itself():
         if sizes[axis] % 2 == 0:
             kept[sizes[axis] // 2] = kept[sizes[axis] // 2].real
         expected += torch.fft.ifft(kept.movedim(0, axis + 2), dim=axis + 2, norm="forward").real
-    torch.testing.assert_close(layer(x).detach(), expected)
+    torch.testing.assert_close(layer(x.movedim(0, -1)).movedim(-1, 0).detach(), expected)
 
 
 def test_layers_add_to_what_goes_in():
     torch.manual_seed(0)
     model = FactorizedFNO(1, 1, (4, 4), 6, layers=2)
-    x = torch.randn(6, 3, 8, 8)
+    x = torch.randn(3, 8, 8, 6)
     y = x
     for convolution, mlp in zip(model.convolutions, model.feed_forward, strict=True):
-        mixed = convolution(y).flatten(1)
-        y = y + (mlp.second.weight @ F.gelu(mlp.first.weight @ mixed + mlp.first.bias[:, None])
-                 + mlp.second.bias[:, None]).view(x.shape)  # fmt: skip
+        first, second = mlp.first, mlp.second
+        hidden = F.gelu(F.linear(convolution(y), first.weight, first.bias))
+        y = y + F.linear(hidden, second.weight, second.bias)
     torch.testing.assert_close(model.mix(x), y)
     for mlp in model.feed_forward:
         torch.nn.init.zeros_(mlp.second.weight)
