@@ -8,7 +8,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-T = TypeVar("T", bound=float)
+T = TypeVar("T", bound=float | str)
 
 
 def per_axis(value: T | Sequence[T], dims: int, name: str) -> tuple[T, ...]:
@@ -16,7 +16,7 @@ def per_axis(value: T | Sequence[T], dims: int, name: str) -> tuple[T, ...]:
 
     Raises ValueError, with the option's ``name``, where their number differs from ``dims``.
     """
-    if isinstance(value, int | float):
+    if isinstance(value, int | float | str):
         return (value,) * dims
     if len(value) != dims:
         raise ValueError(

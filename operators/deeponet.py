@@ -114,7 +114,8 @@ class BranchTrunk(Operator):
     def at_sensors(self, x: Tensor, points: list[Tensor]) -> Tensor:
         """The fields at the sensors, (batch, in_channels, *sensors), given the unit coordinates of their points."""
         axes = zip(points, self.sensors, self.grid, strict=True)
-        return along_axes(x, [linear_interpolation(s, unit_points(m, c).to(s)) for s, m, c in axes])
+        matrices = [linear_interpolation(s, unit_points(m, c).to(s)) for s, m, c in axes]
+        return along_axes(x.movedim(1, -1), matrices).movedim(-1, 1)
 
     def _activations(self, layers: nn.ModuleList, z: Tensor) -> list[Tensor]:
         values = []

@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from operators.lifted import LiftedOperator, number_of_axes, require_hidden
+from operators.axes import per_axis
+from operators.fno import SpectralOperator
 from operators.pointwise import PointwiseMLP
 from operators.spectral import SpectralConv, require_points
 
@@ -19,11 +20,20 @@ class AxisConvolutions(nn.Module):
     Its weights grow with the sum of the modes, those of a `SpectralConv` with their product. It has no bias.
     """
 
-    def __init__(self, width: int, modes: Sequence[int], *, grid: Sequence[str]) -> None:
+    def __init__(
+        self,
+        width: int,
+        modes: Sequence[int],
+        *,
+        grid: Sequence[str],
+        basis: Sequence[str] | str = "fourier",
+        padding: Sequence[float] | float = 0.0,
+    ) -> None:
         super().__init__()
+        bases, paddings = per_axis(basis, len(modes), "basis"), per_axis(padding, len(modes), "padding")
         self.axes = nn.ModuleList(
-            SpectralConv(width, width, [m], grid=convention, bias=False)
-            for m, convention in zip(modes, grid, strict=True)
+            SpectralConv(width, width, [m], grid=convention, basis=name, padding=p, bias=False)
+            for m, convention, name, p in zip(modes, grid, bases, paddings, strict=True)
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -31,65 +41,49 @@ class AxisConvolutions(nn.Module):
         for axis, convolution in enumerate(self.axes):
             assert isinstance(convolution, SpectralConv)
             # here, as the convolution itself would call every axis its first
-            require_points(axis, x.shape[axis + 1], convolution.modes[0], convolution.grid[0])
+            require_points(axis, x.shape[axis + 1], convolution.grid[0], convolution.expansions[0])
             lines = x.movedim(axis + 1, -2)
             mixed = convolution.channels_last(lines.flatten(0, -3))  # every line is a sample of its own
             y = y + mixed.view(lines.shape).movedim(-2, axis + 1)
         return y
 
 
-class FactorizedFNO(LiftedOperator):
+class FactorizedFNO(SpectralOperator):
     """Factorized Fourier neural operator: x ← x + W₂ gelu(W₁ Σᵢ Kᵢ x + b₁) + b₂, with Kᵢ a spectral convolution along axis i.
 
     The residual goes around the pointwise layers, so that gradients reach the first of many layers undiminished.
 
     Parameters
     ----------
-    in_channels, out_channels
-        Number of input and output fields.
-    modes
-        Fourier modes kept on each axis (see `SpectralConv`, of which each is the last axis); their number is the number
-        of axes.
-    width
-        Number of channels inside.
     layers
         Number of layers.
-    mlp_ratio
-        Hidden channels of the pointwise layers, relative to ``width``.
     share_weights
         One set of convolutions for all layers.
-    others
-        Keyword arguments of `LiftedOperator`.
+    first, mlp_ratio, others
+        Arguments of `SpectralOperator`. Of the ``modes`` each axis is the last one of a `SpectralConv`.
 
     Raises
     ------
     ValueError
-        For modes that are not a list, no layer, or a ratio that leaves no hidden channel.
+        For no layer, and where `SpectralOperator` raises it.
 
     Source: A. Tran, A. Mathews, L. Xie, C. S. Ong, Factorized Fourier neural operators, ICLR 2023. Its lifting and
     projection are linear or nearly so, and its pointwise layers have ReLU and weight normalisation.
     """
 
     def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        modes: Sequence[int],
-        width: int,
-        *,
-        layers: int = 4,
-        mlp_ratio: float = 2,
-        share_weights: bool = False,
-        **others: Any,
+        self, *first: Any, layers: int = 4, share_weights: bool = False, mlp_ratio: float = 2, **others: Any
     ) -> None:
-        super().__init__(in_channels, out_channels, number_of_axes(modes), width, **others)
+        super().__init__(*first, mlp_ratio=mlp_ratio, **others)
         if layers < 1:
             raise ValueError(f"layers is {layers}; expected at least 1")
-        hidden = require_hidden("mlp_ratio", round(mlp_ratio * width), width)
         self.convolutions = nn.ModuleList(
-            AxisConvolutions(width, modes, grid=self.grid) for _ in range(1 if share_weights else layers)
+            AxisConvolutions(self.width, self.modes, **self.axes)
+            for _ in range(1 if share_weights else layers)
         )
-        self.feed_forward = nn.ModuleList(PointwiseMLP(width, hidden, width) for _ in range(layers))
+        self.feed_forward = nn.ModuleList(
+            PointwiseMLP(self.width, self.hidden(self.width), self.width) for _ in range(layers)
+        )
 
     def mix(self, x: Tensor) -> Tensor:
         for layer, feed_forward in enumerate(self.feed_forward):

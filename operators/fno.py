@@ -44,30 +44,29 @@ class FourierBlock(nn.Module):
         return y if self.last else F.gelu(y)
 
 
-class FNO(LiftedOperator):
-    """Fourier neural operator: lift each point's channels, mix in Fourier space and pointwise, project back.
-
-    The block is that of neuraloperator 2.0 (`FourierBlock`), without padding or normalisation, so the model is
-    one continuous operator at every resolution that holds its modes.
+class SpectralOperator(LiftedOperator):
+    """A lifted operator that mixes by spectral convolutions. A subclass implements `mix`.
 
     Parameters
     ----------
     in_channels, out_channels
         Number of input and output fields.
     modes
-        Fourier modes kept on each axis (see `SpectralConv`); their number is the number of axes.
+        Modes kept on each axis (see `SpectralConv`); their number is the number of axes.
     width
         Number of channels inside.
-    layers
-        Number of blocks.
     mlp_ratio
-        Hidden channels of each block's MLP, relative to ``width``.
-    odd_axis_shift
-        See `SpectralConv`; `from_neuralop` sets it.
+        Hidden channels of the pointwise layers between the convolutions, relative to the channels there.
+    basis, padding
+        Functions that the convolutions expand fields in, for axes that are not periodic (see `SpectralConv`): one for all
+        axes or one for each.
     others
         Keyword arguments of `LiftedOperator`.
 
-    Source: Li et al., "Fourier neural operator for parametric partial differential equations", ICLR 2021.
+    Raises
+    ------
+    ValueError
+        For modes that are not a list, an unknown basis, a negative padding, or a ratio that leaves no hidden channel.
     """
 
     def __init__(
@@ -77,17 +76,51 @@ class FNO(LiftedOperator):
         modes: Sequence[int],
         width: int,
         *,
-        layers: int = 4,
         mlp_ratio: float = 0.5,
-        odd_axis_shift: bool = False,
+        basis: Sequence[str] | str = "fourier",
+        padding: Sequence[float] | float = 0.0,
         **others: Any,
     ) -> None:
         super().__init__(in_channels, out_channels, number_of_axes(modes), width, **others)
-        hidden = require_hidden("mlp_ratio", round(mlp_ratio * width), width)
-        self.blocks = nn.Sequential()
+        self.modes, self.width, self.mlp_ratio = tuple(modes), width, mlp_ratio
+        self.axes: dict[str, Any] = {"grid": self.grid, "basis": basis, "padding": padding}
+
+    def hidden(self, width: int) -> int:
+        """Hidden channels of the pointwise layers at a width."""
+        return require_hidden("mlp_ratio", round(self.mlp_ratio * width), width)
+
+    def fourier_blocks(
+        self, layers: int, convolution: type[SpectralConv] = SpectralConv, **options: Any
+    ) -> nn.Sequential:
+        """Blocks with a convolution each, of that class and with those options; the last one has no activation."""
+        width, blocks = self.width, nn.Sequential()
         for layer in range(layers):
-            spectral = SpectralConv(width, width, modes, grid=self.grid, odd_axis_shift=odd_axis_shift)
-            self.blocks.append(FourierBlock(spectral, width, hidden, last=layer == layers - 1))
+            spectral = convolution(width, width, self.modes, **self.axes, **options)
+            blocks.append(FourierBlock(spectral, width, self.hidden(width), last=layer == layers - 1))
+        return blocks
+
+
+class FNO(SpectralOperator):
+    """Fourier neural operator: lift each point's channels, mix in Fourier space and pointwise, project back.
+
+    The block is that of neuraloperator 2.0 (`FourierBlock`), without normalisation, so the model is
+    one continuous operator at every resolution that holds its modes.
+
+    Parameters
+    ----------
+    layers
+        Number of blocks.
+    odd_axis_shift
+        See `SpectralConv`; `from_neuralop` sets it.
+    first, others
+        Arguments of `SpectralOperator`.
+
+    Source: Li et al., "Fourier neural operator for parametric partial differential equations", ICLR 2021.
+    """
+
+    def __init__(self, *first: Any, layers: int = 4, odd_axis_shift: bool = False, **others: Any) -> None:
+        super().__init__(*first, **others)
+        self.blocks = self.fourier_blocks(layers, odd_axis_shift=odd_axis_shift)
 
     def mix(self, x: Tensor) -> Tensor:
         return self.blocks(x)

@@ -207,9 +207,8 @@ class GalerkinTransformer(Operator):
         axes = list(zip(points, coarse, self.grid, strict=True))
         there = [_to_coarse(s, t, convention) for s, t, convention in axes]
         back = [linear_interpolation(t, s) for s, t, _ in axes]
-        z = along_axes(z.movedim(-1, 1), there).movedim(1, -1)
-        z = self._attend(z, coarse, ("vertices",) * self.dims)
-        return along_axes(z.movedim(-1, 1), back).movedim(1, -1)
+        z = self._attend(along_axes(z, there), coarse, ("vertices",) * self.dims)
+        return along_axes(z, back)
 
     def _attend(self, z: Tensor, points: Sequence[Tensor], grid: Sequence[str]) -> Tensor:
         """The attention layers on features (batch, *grid, width) at ``points``."""

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from operators.axes import append_coordinates, per_axis, vanish_on_walls
+from operators.bases import period
 from operators.operator import Operator
-from operators.spectral import period
 
 
 class MultiGridPatching(Operator):

@@ -40,7 +40,8 @@ class Model(nn.Module, ABC):
 
     Subclasses take named arguments that JSON can hold (numbers, strings, lists, dictionaries); tensors and
     tuples are recorded as lists. A constructor that takes ``**others`` and hands them to its base class has the
-    base's keyword arguments as its own, in ``inspect.signature`` and in ``options``.
+    base's keyword arguments as its own, in ``inspect.signature`` and in ``options``; one that takes ``*first``, its
+    positional arguments.
     """
 
     options: dict[str, Any]
@@ -67,16 +68,18 @@ class Model(nn.Module, ABC):
 
 
 def _full_signature(cls: type) -> inspect.Signature:
-    """The constructor's signature with the keyword arguments of the base class in place of ``**others``."""
+    """The constructor's signature with the base class's arguments in place of ``*first`` and ``**others``."""
     signature = inspect.signature(cls.__init__)  # type: ignore[misc]
-    own = [p for p in signature.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
-    if len(own) == len(signature.parameters):
-        return signature
-    base = inspect.signature(cls.__mro__[1].__init__).parameters.values()  # type: ignore[misc]
-    inherited = [
-        p for p in base if p.kind is inspect.Parameter.KEYWORD_ONLY and p.name not in signature.parameters
-    ]
-    return signature.replace(parameters=[*own, *inherited])
+    handed_on = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}
+    own = [p for p in signature.parameters.values() if p.kind not in handed_on]
+    handed_on &= {p.kind for p in signature.parameters.values()}
+    base = inspect.signature(cls.__mro__[1].__init__).parameters.values() if handed_on else ()  # type: ignore[misc]
+    inherited = [p for p in base if p.name not in signature.parameters]
+    named = [p for p in inherited if p.kind is inspect.Parameter.KEYWORD_ONLY]
+    if inspect.Parameter.VAR_POSITIONAL in handed_on:
+        first = [p for p in inherited if p.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD]
+        return signature.replace(parameters=[own[0], *first, *own[1:], *named])
+    return signature.replace(parameters=[*own, *named])
 
 
 class Operator(Model):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -36,8 +37,9 @@ def hat_averages(points: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
 
 @full_precision
 def along_axes(x: Tensor, matrices: Sequence[Tensor]) -> Tensor:
-    """The field (any, any, *grid) with matrix i applied along grid axis i."""
-    for matrix in matrices:
-        # takes the first grid axis away and appends the new one, so that the order is kept in the end
-        x = torch.tensordot(x, matrix, ([2], [1]))
+    """The field (batch, *grid, channels) with matrix i, real or complex, applied along grid axis i."""
+    for dim, matrix in enumerate(matrices, start=1):
+        dtype = torch.promote_types(x.dtype, matrix.dtype)
+        columns = x.to(dtype).reshape(math.prod(x.shape[:dim]), x.shape[dim], -1)
+        x = (matrix.to(dtype) @ columns).view(*x.shape[:dim], len(matrix), *x.shape[dim + 1 :])
     return x

@@ -1,19 +1,24 @@
-"""The spectral convolution: a linear map of a field's lowest Fourier modes.
+"""The spectral convolution: a linear map of a field's lowest modes.
 
-    (K v)(x) = sum_k exp(2 pi i k.x / L) R_k v^_k + b,    v^_k the Fourier coefficients of v, R_k a complex matrix
+    (K v)(x) = Σₖ φₖ(x) R_k v̂_k + b,    v̂_k the coefficients of v, R_k a complex matrix
+
+with φₖ(x) = exp(2πi k·x) on a periodic domain, and products of other functions (`operators.bases`) between walls.
 
 Li et al., "Fourier neural operator for parametric partial differential equations", ICLR 2021, section 4.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from operators import kernels, truncated_dft
+from operators.axes import per_axis
+from operators.bases import Expansion, analysis, expansions, most_modes, period, synthesis
 from operators.mixed_precision import full_precision
+from operators.resample import along_axes
 from operators.truncated_dft import Axes
 
 _FEW_MODES = 64
@@ -29,6 +34,9 @@ class SpectralConv(nn.Module):
     the period, so the two are folded into their mean (the trapezoidal rule) and the other n - 1
     points are transformed; the result takes its first value again at the far end.
 
+    Between walls a field is expanded in other functions, whose coefficients are integrals over the axis by the rule of its
+    convention: K is then no convolution, but still one operator at all resolutions, to the order of that rule.
+
     The transform takes one axis at a time and drops the modes that are not kept before the next axis, which
     then costs less. Under autocast it stays in float32.
 
@@ -37,10 +45,14 @@ class SpectralConv(nn.Module):
     in_channels, out_channels
         Number of fields.
     modes
-        Number m of Fourier modes kept on each axis: wavenumbers -⌊m/2⌋ ... ⌈m/2⌉-1, and on the last axis, where
-        those of a real field come in conjugate pairs, 0 ... ⌊m/2⌋. (The meaning of neuraloperator's ``n_modes``.)
+        Number m of modes kept on each axis: wavenumbers -⌊m/2⌋ ... ⌈m/2⌉-1, and on the last Fourier axis, where
+        those of a real field come in conjugate pairs, 0 ... ⌊m/2⌋ (the meaning of neuraloperator's ``n_modes``); or so many
+        sines or cosines, whose wavelengths are 2/k of the axis.
     grid
         Convention of the points on each axis, "half-open", "vertices" or "centres".
+    basis, padding
+        Functions of each axis, "fourier", "sine" or "cosine", and how much longer than the axis the period of "fourier" is, as
+        a fraction of its length (see `operators.bases`): one for all axes or one for each.
     bias
         Add a constant to each output channel.
     odd_axis_shift
@@ -49,7 +61,7 @@ class SpectralConv(nn.Module):
         layer is then another operator on odd axes than on even ones.
 
     The weight is stored as real numbers, shape (*kept modes, in_channels, out_channels, 2), so that it follows
-    ``.to(dtype)`` and any optimiser can treat it as a plain vector.
+    ``.to(dtype)`` and any optimiser can treat it as a plain vector. Without a Fourier axis it is real, and ends in 1 for 2.
     """
 
     def __init__(
@@ -59,6 +71,8 @@ class SpectralConv(nn.Module):
         modes: Sequence[int],
         *,
         grid: Sequence[str] | str = "half-open",
+        basis: Sequence[str] | str = "fourier",
+        padding: Sequence[float] | float = 0.0,
         bias: bool = True,
         odd_axis_shift: bool = False,
     ) -> None:
@@ -67,16 +81,25 @@ class SpectralConv(nn.Module):
         if not modes or min(modes) < 1:
             raise ValueError(f"modes is {list(modes)}; give a positive number for each axis")
         self.modes = tuple(modes)
-        self.grid = (grid,) * len(modes) if isinstance(grid, str) else tuple(grid)
-        self.kept = (*self.modes[:-1], self.modes[-1] // 2 + 1)
+        self.grid = per_axis(grid, len(modes), "grid")
+        self.expansions = expansions(modes, basis, padding)
+        self.periodic = all(e.basis == "fourier" and not e.padding for e in self.expansions)
+        if odd_axis_shift and not self.periodic:
+            raise ValueError("odd_axis_shift is for fourier axes without padding alone; leave it out")
+        self.kept = tuple(len(e.wavenumbers()) for e in self.expansions)
         # each kept mode then has the gain of a Glorot-initialised linear layer, whatever the resolution
         std = (2 / (in_channels + out_channels)) ** 0.5
         self.make_weight((*self.kept, in_channels, out_channels), std)
         self.bias = nn.Parameter(torch.randn(out_channels) * std) if bias else None
 
     def make_weight(self, shape: Sequence[int], std: float) -> None:
-        """Provide ``weight``, complex numbers of the given ``shape`` and standard deviation as pairs of real ones."""
-        self.weight = nn.Parameter(torch.randn(*shape, 2) * (std / 2**0.5))
+        """Provide ``weight``, numbers of the given ``shape`` and standard deviation, with their real and imaginary parts last."""
+        self.weight = nn.Parameter(torch.randn(*shape, self.parts) * (std / self.parts**0.5))
+
+    @property
+    def parts(self) -> int:
+        """2 for complex weights, 1 for real ones, which a field without Fourier axes has."""
+        return 2 if any(e.basis == "fourier" for e in self.expansions) else 1
 
     def forward(self, x: Tensor) -> Tensor:
         """Raises ValueError where an axis has fewer points than the modes it must hold."""
@@ -85,23 +108,24 @@ class SpectralConv(nn.Module):
     @full_precision
     def channels_last(self, x: Tensor) -> Tensor:
         """The same for a field of shape (batch, *grid, in_channels), which suits the pointwise maps beside it."""
-        self.check_points(x.shape[1:-1])
-        weight = self.weight  # which factors may have to be multiplied for
-        x = x.to(weight.dtype)
         sizes = tuple(x.shape[1:-1])
+        self.check_points(sizes)
+        x = x.to(next(self.parameters()).dtype)
         axes = self.axes_of_products(x)
-        z = self.transform(x) if axes is None else truncated_dft.transform(x, axes)
-        # one batched complex product over the modes: faster than einsum, measured
-        z = torch.bmm(
-            z.flatten(1, -2).transpose(0, 1), torch.view_as_complex(weight).flatten(0, len(sizes) - 1)
-        )
-        z = z.transpose(0, 1).unflatten(1, self.kept)
+        z = self.mix(self.transform(x) if axes is None else truncated_dft.transform(x, axes))
         y = self.inverse(z, sizes) if axes is None else truncated_dft.inverse(z, axes)
         return y if self.bias is None else y + self.bias
 
+    def mix(self, z: Tensor) -> Tensor:
+        """R_k v̂_k of all kept modes, (batch, *kept, in_channels) -> (batch, *kept, out_channels)."""
+        weight = torch.view_as_complex(self.weight) if self.parts == 2 else self.weight.squeeze(-1)
+        # one batched product over the modes: faster than einsum, measured
+        y = torch.bmm(z.flatten(1, -2).transpose(0, 1), weight.flatten(0, -3))
+        return y.transpose(0, 1).unflatten(1, self.kept)
+
     def axes_of_products(self, x: Tensor) -> Axes | None:
-        """The axes of a field (batch, *grid, channels) that is to be transformed by products with tables; None: by FFTs."""
-        if max(self.modes) > _FEW_MODES or not kernels.available(x):
+        """The axes of a field (batch, *grid, channels) that the kernel transforms; None: FFTs or products with matrices do."""
+        if not self.periodic or max(self.modes) > _FEW_MODES or not kernels.available(x):
             return None
         sizes = tuple(x.shape[1:-1])
         periods = tuple(map(period, sizes, self.grid))
@@ -109,7 +133,9 @@ class SpectralConv(nn.Module):
         return Axes(sizes, periods, self.modes, shifts)
 
     def transform(self, x: Tensor) -> Tensor:
-        """Fourier coefficients of the kept modes, (batch, *grid, channels) -> (batch, *kept, channels)."""
+        """Coefficients of the kept modes, (batch, *grid, channels) -> (batch, *kept, channels)."""
+        if not self.periodic:
+            return along_axes(x, self._matrices(analysis, x.shape[1:-1], x))
         for axis in reversed(range(len(self.modes))):
             dim, m = axis + 1, self.modes[axis]
             if self.grid[axis] == "vertices":
@@ -126,6 +152,9 @@ class SpectralConv(nn.Module):
 
     def inverse(self, z: Tensor, sizes: Sequence[int]) -> Tensor:
         """The real field of ``sizes`` points with the given coefficients, (batch, *kept, channels) -> (batch, *sizes, channels)."""
+        if not self.periodic:
+            y = along_axes(z, self._matrices(synthesis, sizes, z))
+            return y.real if self.parts == 2 else y
         for axis, n in enumerate(sizes):
             dim, m = axis + 1, self.modes[axis]
             distinct = period(n, self.grid[axis])
@@ -142,6 +171,11 @@ class SpectralConv(nn.Module):
                 z = torch.cat([z, z.narrow(dim, 0, 1)], dim)
         return z
 
+    def _matrices(self, kind: Callable[..., Tensor], sizes: Sequence[int], like: Tensor) -> list[Tensor]:
+        dtype = like.dtype.to_real()
+        axes = zip(self.expansions, sizes, self.grid, strict=True)
+        return [kind(expansion, n, convention, dtype, like.device) for expansion, n, convention in axes]
+
     def check_points(self, sizes: Sequence[int]) -> None:
         """Raises ValueError where the grid does not suit the modes."""
         if len(sizes) != len(self.modes):
@@ -149,19 +183,14 @@ class SpectralConv(nn.Module):
                 f"the field has {len(sizes)} grid axes but modes are given for {len(self.modes)}"
             )
         for axis, n in enumerate(sizes):
-            require_points(axis, n, self.modes[axis], self.grid[axis])
+            require_points(axis, n, self.grid[axis], self.expansions[axis])
 
 
-def period(n: int, convention: str) -> int:
-    """Number of distinct points in one period of an axis with n points."""
-    return n - 1 if convention == "vertices" else n
-
-
-def require_points(axis: int, n: int, modes: int, convention: str) -> None:
-    """Raises ValueError where an axis of n points cannot hold its Fourier modes."""
-    distinct = period(n, convention)
-    if distinct < modes:
+def require_points(axis: int, n: int, convention: str, expansion: Expansion) -> None:
+    """Raises ValueError where an axis of n points cannot tell its modes apart."""
+    missing = expansion.modes - most_modes(n, convention, expansion.basis)
+    if missing > 0:
         raise ValueError(
-            f"axis {axis} has {n} points, too few for the {modes} Fourier modes kept there; "
-            f"use at least {modes + n - distinct} points, or build the model with fewer modes"
+            f"axis {axis} has {n} points, too few for the {expansion.modes} {expansion.basis.capitalize()} modes kept there; "
+            f"use at least {n + missing} points, or build the model with fewer modes"
         )

@@ -37,7 +37,9 @@ class IncrementalModes:
                 "train.incremental: the model's spectral weights are factorised, so that their modes cannot be trained one by one; "
                 "leave it out, or take FNO in place of TFNO"
             )
-        self._full = [[m // 2 for m in layer.modes] for layer in self._layers]
+        self._full = [
+            [max(map(abs, axis.wavenumbers())) for axis in layer.expansions] for layer in self._layers
+        ]
         self.reach = [[min(config.start, full) for full in axes] for axes in self._full]
         """The largest wavenumber that is trained, of each axis of each layer."""
         with torch.no_grad():
@@ -68,9 +70,7 @@ class IncrementalModes:
     def _waves(self, index: int, axis: int) -> Tensor:
         """|k| along one axis for each kept mode of a layer, (*kept)."""
         layer = self._layers[index]
-        m, last = layer.modes[axis], axis == len(layer.modes) - 1
-        waves = torch.arange(m // 2 + 1.0) if last else torch.fft.fftfreq(m, 1 / m).abs()
-        waves = waves.round().to(layer.weight.device)
+        waves = torch.tensor(layer.expansions[axis].wavenumbers(), device=layer.weight.device).abs()
         return waves.view(-1, *[1] * (len(layer.modes) - 1 - axis)).expand(layer.kept)
 
     def _mask(self, index: int) -> Tensor:

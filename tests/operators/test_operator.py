@@ -148,6 +148,21 @@ def test_keyword_arguments_of_the_base_class_are_options():
         Gain(heads=3)
 
 
+def test_positional_arguments_of_the_base_class_come_first():
+    class Shallow(MLP):
+        def __init__(self, *first, gain=2.0, depth=1, **others):
+            super().__init__(*first, depth=depth, **others)
+
+    parameters = inspect.signature(Shallow).parameters
+    assert list(parameters)[:4] == ["in_features", "out_features", "gain", "depth"]
+    model = Shallow(2, out_features=3, width=7)
+    assert (model.options["in_features"], model.options["out_features"]) == (2, 3)
+    assert (model.options["depth"], model.options["width"]) == (1, 7)
+    assert Shallow(**model.options).options == model.options
+    with pytest.raises(TypeError, match="missing a required argument: 'out_features'"):
+        Shallow(2)
+
+
 def test_import_leaves_slow_packages_alone():
-    code = "import operators, sys; sys.exit(bool({'neuralop', 'tltorch'} & sys.modules.keys()))"
+    code = "import operators, sys; sys.exit(bool({'neuralop', 'opt_einsum', 'tltorch'} & sys.modules.keys()))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -54,5 +54,5 @@ def test_averages_converge_to_those_of_the_function(convention):
 
 
 def test_each_axis_has_its_matrix():
-    x, a, b = torch.randn(2, 3, 4, 5), torch.randn(6, 4), torch.randn(7, 5)
-    torch.testing.assert_close(along_axes(x, [a, b]), torch.einsum("bcij,mi,nj->bcmn", x, a, b))
+    x, a, b = torch.randn(2, 4, 5, 3), torch.randn(6, 4), torch.randn(7, 5)
+    torch.testing.assert_close(along_axes(x, [a, b]), torch.einsum("bijc,mi,nj->bmnc", x, a, b))

@@ -27,6 +27,25 @@ def test_contract_of_other_grids(grid):
     check_operator(lambda: TFNO(1, 1, (4, 4), 6, grid=grid, zero_boundary=True), sizes=[(8, 8), (9, 11)])
 
 
+WALLS = [
+    {"basis": "sine"},
+    {"basis": "cosine"},
+    {"padding": 0.25},
+    {"basis": ["cosine", "fourier"], "padding": [0, 0.5]},
+]
+
+
+@pytest.mark.parametrize("factorization", FACTORIZATIONS)
+@pytest.mark.parametrize("options", WALLS)
+def test_contract_between_walls(factorization, options):
+    check_operator(
+        lambda: TFNO(
+            1, 2, (4, 5), 6, grid="centres", **options, layers=2, rank=0.4, factorization=factorization
+        ),
+        sizes=[(8, 7), (9, 11)],
+    )
+
+
 def test_contract_without_coordinates():
     check_operator(
         lambda: TFNO(1, 1, (4, 4), 6, coordinates=False), sizes=[(8, 8), (9, 11)], equivariant=True

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from operators import UNO, check_operator, unit_points
+from operators.bases import expansions
 from operators.uno import resample, scaled
 
 CONVENTIONS = ["half-open", "vertices", "centres"]
@@ -36,6 +37,26 @@ def test_contract_on_a_mixed_domain():
     )
 
 
+WALLS = [
+    {"basis": "sine"},
+    {"basis": "cosine"},
+    {"padding": 0.25},
+    {"basis": ["cosine", "fourier"], "padding": [0, 0.5]},
+]
+
+
+@pytest.mark.parametrize("grid", ["half-open", "vertices", "centres"])
+@pytest.mark.parametrize("options", WALLS)
+def test_contract_between_walls(grid, options):
+    check_operator(
+        lambda: UNO(1, 2, (4, 5), 6, grid=grid, **options, fractions=[0.5]), sizes=[(10, 9), (12, 13)]
+    )
+
+
+def waves(*modes):
+    return expansions(modes, "fourier", 0.0)
+
+
 def polynomial(points, degree):
     """A trigonometric polynomial without symmetry."""
     k = torch.arange(-degree, degree + 1, dtype=torch.float64)
@@ -48,7 +69,7 @@ def test_resampling_is_exact_for_the_waves_that_both_grids_hold(n, m, convention
     distinct = min(n, m) - (convention == "vertices")
     degree = (distinct - 1) // 2
     old, new = unit_points(n, convention), unit_points(m, convention)
-    actual = resample(polynomial(old, degree)[None, :, None], [m], [convention], [40])[0, :, 0]
+    actual = resample(polynomial(old, degree)[None, :, None], [m], [convention], waves(40))[0, :, 0]
     torch.testing.assert_close(actual, polynomial(new, degree), rtol=1e-10, atol=1e-10)
 
 
@@ -56,7 +77,7 @@ def test_resampling_drops_the_waves_that_the_coarser_grid_lacks():
     s = unit_points(20, "half-open")
     wave = 1 + torch.cos(2 * math.pi * 5 * s)  # 10 points see it as ±1, 8 points as a wave of wavenumber 3
     for m in (10, 8):
-        actual = resample(wave[None, :, None], [m], ["half-open"], [40])
+        actual = resample(wave[None, :, None], [m], ["half-open"], waves(40))
         torch.testing.assert_close(actual, torch.ones(1, m, 1).double())
 
 
@@ -64,8 +85,17 @@ def test_resampling_drops_the_waves_that_the_coarser_grid_lacks():
 def test_resampling_passes_no_more_than_the_modes(m):
     s, t = unit_points(20, "half-open"), unit_points(m, "half-open")
     field = 1 + torch.cos(2 * math.pi * 2 * s) + torch.cos(2 * math.pi * 3 * s)
-    actual = resample(field[None, :, None], [m], ["half-open"], [6])[0, :, 0]
+    actual = resample(field[None, :, None], [m], ["half-open"], waves(6))[0, :, 0]
     torch.testing.assert_close(actual, 1 + torch.cos(2 * math.pi * 2 * t))
+
+
+@pytest.mark.parametrize(
+    ("basis", "padding", "tolerance"), [("cosine", 0.0, 2e-2), ("sine", 0.0, 2e-2), ("fourier", 0.3, 1e-2)]
+)
+def test_resampling_between_walls_needs_no_period(basis, padding, tolerance):
+    old, new = unit_points(41, "vertices"), unit_points(31, "vertices")
+    actual = resample(old.exp()[None, :, None], [31], ["vertices"], expansions([16], basis, padding))[0, :, 0]
+    assert (actual - new.exp()).abs().max() < tolerance * new.exp().max()
 
 
 def test_resampling_takes_each_axis_by_itself():
@@ -76,7 +106,7 @@ def test_resampling_takes_each_axis_by_itself():
         x, y, z = (polynomial(s, degree) for s, degree in zip(points, (3, 2, 3), strict=True))
         return (x[:, None, None] * y[:, None] * z)[..., None].expand(2, -1, -1, -1, 3)
 
-    actual = resample(field(axes), [13, 5, 8], ["vertices", "half-open", "centres"], [9, 9, 9])
+    actual = resample(field(axes), [13, 5, 8], ["vertices", "half-open", "centres"], waves(9, 9, 9))
     torch.testing.assert_close(actual, field(finer))
 
 
@@ -97,7 +127,7 @@ def test_converges_under_refinement(convention):
             model(torch.sin(2 * math.pi * unit_points(size, convention))[None, None]).detach()
             for size in (coarse, fine)
         )
-        expected = resample(expected.mT, [coarse], [convention], [coarse]).mT
+        expected = resample(expected.mT, [coarse], [convention], waves(coarse)).mT
         return float((y - expected).norm() / expected.norm())
 
     assert error(32) < 1e-2
