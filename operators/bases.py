@@ -1,16 +1,14 @@
 """Expansions along one axis, v(s) ≈ Σₖ v̂ₖ φₖ(s): a basis at the points of a grid, and a field's coefficients in it.
 
-    fourier   exp(2πiks / (1 + p))      for a period of 1 + p axis lengths
+    fourier   exp(2πiks / (1 + p))              with a period of 1 + p axis lengths
     sine      √2 sin(πks), k = 1 ... m          odd around both walls, where it vanishes
     cosine    1, √2 cos(πks), k = 1 ... m - 1   even around both walls, where its slope vanishes
 
-The coefficients minimise ∫ |v - Σₖ v̂ₖ φₖ|² ds + λ Σₖ |v̂ₖ|², the integral by the rule of the grid. Sines, cosines, and exponentials
-over one period (p = 0) are orthonormal, and λ = 0 makes these v̂ₖ = ∫ v φₖ*: for sines and cosines the transforms DST-I and DCT-I on
-vertices, and DST-II and DCT-II on centres. Exponentials of a longer period are not orthogonal on the axis: what minimises this is a smooth
-periodic continuation of v beyond the axis (D. Huybrechs, On the Fourier extension of nonperiodic functions, SIAM J. Numer.
-Anal. 47 (2010) 4326), and λ bounds its coefficients.
+    v̂ₖ = ∫ v φₖ* ds / (1 + p)                   by the rule of the grid
 
-All is in units of the axis, so the coefficients of a smooth function are the same at every resolution, to the order of the rule.
+Sines and cosines are the transforms DST-I and DCT-I on vertices, DST-II and DCT-II on centres. With p > 0 the integral is that of v
+continued by zeros: padding of a length that is the same at every resolution, and takes no points. All is in units of the axis, so the
+coefficients of a smooth function agree between resolutions, to the order of the rule.
 """
 
 from __future__ import annotations
@@ -28,9 +26,6 @@ from operators.operator import unit_points
 
 BASES = ("fourier", "sine", "cosine")
 
-_DAMPING = 1e-4
-"""λ of a continuation: no coefficient exceeds 50 times the size of v, and what a coefficient of 1 could add to v to within 1e-2 is left out."""
-
 
 class Expansion(NamedTuple):
     """The basis of one axis.
@@ -47,6 +42,11 @@ class Expansion(NamedTuple):
     modes: int
     padding: float = 0.0
     half: bool = False
+
+    @property
+    def periodic(self) -> bool:
+        """Whether the functions have the period of the axis."""
+        return self.basis == "fourier" and not self.padding
 
     def wavenumbers(self) -> list[int]:
         """k of each function."""
@@ -72,17 +72,15 @@ def analysis(
 ) -> Tensor:
     """Matrix (functions, n) that takes values at the points of a grid to coefficients; ``dtype`` is the type of real values."""
     with torch.inference_mode(False):  # as it is kept for calls with gradients
-        s = unit_points(n, convention)
-        whole = expansion
-        if expansion.half:  # a real field has coefficients of the wavenumbers -k as well
-            whole = expansion._replace(modes=2 * (expansion.modes // 2) + 1, half=False)
-        phi = whole.functions(s)
-        matrix = phi.mH * integration_weights([s], [convention])
-        if not orthonormal(expansion, convention):
-            gram = matrix @ phi
-            damping = _DAMPING if expansion.padding else 0.0
-            matrix = torch.linalg.solve(gram + damping * torch.eye(len(gram)), matrix)
-        return _cast(matrix[: len(expansion.wavenumbers())], dtype, device)
+        walls = convention == "half-open" and not expansion.periodic
+        s = unit_points(n + 1, "vertices") if walls else unit_points(n, convention)
+        weights = integration_weights([s], ["vertices" if walls else convention])
+        matrix = expansion.functions(s).mH * weights / (1 + expansion.padding)
+        if walls:  # the points lack the far wall, whose value is extrapolated
+            matrix, last = matrix[:, :-1], matrix[:, -1]
+            matrix[:, -1] += 2 * last
+            matrix[:, -2] -= last
+        return _cast(matrix, dtype, device)
 
 
 @cache
@@ -97,11 +95,6 @@ def synthesis(
             paired = [k > 0 and 2 * k != points_a_period for k in expansion.wavenumbers()]
             phi = phi * torch.tensor([2.0 if pair else 1.0 for pair in paired], dtype=torch.float64)
         return _cast(phi, dtype, device)
-
-
-def orthonormal(expansion: Expansion, convention: str) -> bool:
-    """Whether the functions are orthonormal in the rule of the grid: half-open points lack the wall at which a cosine has its weight."""
-    return not expansion.padding and (expansion.basis, convention) != ("cosine", "half-open")
 
 
 def expansions(

@@ -34,7 +34,8 @@ class FourierBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         spectral, first, second = self.spectral, self.mlp.first, self.mlp.second
         axes = spectral.axes_of_products(x)
-        if axes and fused_pointwise.available(x, self.skip.in_features, first.out_features):
+        fused = fused_pointwise.available(x, self.skip.in_features, first.out_features)
+        if axes and fused and spectral.prefers_dense(len(x)):
             spectral.check_points(axes.points)
             layers = self.skip.weight, spectral.bias, first.weight, first.bias, second.weight, second.bias
             flags = not self.last, torch.is_grad_enabled()

@@ -83,7 +83,7 @@ class SpectralConv(nn.Module):
         self.modes = tuple(modes)
         self.grid = per_axis(grid, len(modes), "grid")
         self.expansions = expansions(modes, basis, padding)
-        self.periodic = all(e.basis == "fourier" and not e.padding for e in self.expansions)
+        self.periodic = all(e.periodic for e in self.expansions)
         if odd_axis_shift and not self.periodic:
             raise ValueError("odd_axis_shift is for fourier axes without padding alone; leave it out")
         self.kept = tuple(len(e.wavenumbers()) for e in self.expansions)
@@ -122,6 +122,10 @@ class SpectralConv(nn.Module):
         # one batched product over the modes: faster than einsum, measured
         y = torch.bmm(z.flatten(1, -2).transpose(0, 1), weight.flatten(0, -3))
         return y.transpose(0, 1).unflatten(1, self.kept)
+
+    def prefers_dense(self, batch: int) -> bool:
+        """Whether a kernel that mixes so many samples by the whole ``weight`` is ahead of `mix`."""
+        return True
 
     def axes_of_products(self, x: Tensor) -> Axes | None:
         """The axes of a field (batch, *grid, channels) that the kernel transforms; None: FFTs or products with matrices do."""

@@ -96,19 +96,20 @@ def scaled(n: int, fraction: float) -> int:
 def resample(x: Tensor, sizes: Sequence[int], grid: Sequence[str], expansions: Sequence[Expansion]) -> Tensor:
     """The field (batch, *grid, channels) on other numbers of points of the same conventions, by its expansion on each axis.
 
-    Kept are the functions of the ``expansions`` as far as both grids hold them; of "fourier" those whose conjugates are kept too.
-    Fields between layers do not vanish at walls, so cosines take the place of sines.
+    Kept are as many functions as the ``expansions`` have and both grids hold; of waves, those whose conjugates are kept too.
+    Between walls these are cosines, as the fields between layers do not vanish there.
     """
     there, back = [], []
     for n, m, convention, expansion in zip(x.shape[1:-1], sizes, grid, expansions, strict=True):
-        basis = "cosine" if expansion.basis == "sine" else expansion.basis
+        basis = "fourier" if expansion.periodic else "cosine"
         kept = min(expansion.modes, *(most_modes(points, convention, basis) for points in (n, m)))
-        # with an odd number of exponentials, one for each sign of the wavenumber
-        odd = kept - (basis == "fourier" and kept % 2 == 0)
-        shared = Expansion(basis, odd, expansion.padding, half=basis == "fourier")
+        # with an odd number of waves, one for each sign of the wavenumber
+        shared = Expansion(
+            basis, (kept - 1) // 2 * 2 + 1 if expansion.periodic else kept, half=expansion.periodic
+        )
         to, fro = (
-            analysis(shared, n, convention, x.dtype, x.device),
-            synthesis(shared, m, convention, x.dtype, x.device),
+            kind(shared, points, convention, x.dtype, x.device)
+            for kind, points in ((analysis, n), (synthesis, m))
         )
         # Re(fro (to x)) in real numbers
         there.append(torch.cat([to.real, to.imag]) if to.is_complex() else to)

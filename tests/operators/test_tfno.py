@@ -94,6 +94,39 @@ def test_agrees_with_a_dense_layer_of_the_same_weight(factorization):
 
 
 @pytest.mark.parametrize("factorization", FACTORIZATIONS)
+@pytest.mark.parametrize("batch", [1, 64])
+def test_factors_one_by_one_give_what_the_dense_weight_gives(factorization, batch):
+    """Whatever the order of the products, which depends on the number of samples."""
+    torch.manual_seed(0)
+    layer = FactorizedSpectralConv(6, 5, [6, 4], factorization=factorization, rank=0.3).double()
+    z = torch.randn(batch, *layer.kept, 6, dtype=torch.cdouble, requires_grad=True)
+    found, expected = layer.mix(z), SpectralConv.mix(layer, z)
+    torch.testing.assert_close(found, expected)
+    seed = torch.randn_like(found)
+    inputs = [z, *layer.factors.parameters()]
+    for a, b in zip(*(torch.autograd.grad(y, inputs, seed) for y in (found, expected)), strict=True):
+        torch.testing.assert_close(a, b)
+
+
+@pytest.mark.parametrize("factorization", ["CP", "Tucker"])
+def test_few_samples_need_no_dense_weight(factorization):
+    layer = FactorizedSpectralConv(32, 32, [24, 24], factorization=factorization)
+    assert not layer.prefers_dense(1)
+    assert layer.prefers_dense(20)
+
+
+@pytest.mark.parametrize("factorization", FACTORIZATIONS)
+def test_a_block_is_the_same_with_and_without_the_dense_weight(factorization, monkeypatch):
+    torch.manual_seed(0)
+    model, x = TFNO(1, 1, (4, 4), 6, factorization=factorization), torch.randn(2, 1, 9, 8)
+    outputs = []
+    for dense in (True, False):
+        monkeypatch.setattr(FactorizedSpectralConv, "prefers_dense", lambda *_, dense=dense: dense)
+        outputs.append(model(x).detach())
+    torch.testing.assert_close(*outputs)
+
+
+@pytest.mark.parametrize("factorization", FACTORIZATIONS)
 def test_starts_at_the_scale_of_a_dense_weight(factorization):
     layer = FactorizedSpectralConv(16, 16, [8, 8], factorization=factorization, bias=False)
     dense = SpectralConv(16, 16, [8, 8], bias=False)
