@@ -136,6 +136,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     p.add_argument("--domain", nargs=2, type=float, default=(0.0, 1.0), metavar=("LOWER", "UPPER"))
     p.add_argument("--periodic", action="store_true")
+    p.add_argument(
+        "--walls",
+        default="",
+        metavar="u=0",
+        help="values of fields on the upper walls, which half-open points lack: they become vertices",
+    )
     p.set_defaults(run=_data_convert)
 
     p = commands.add_parser("list", parents=[common], help="what there is to choose from")
@@ -220,19 +226,26 @@ def _data_check(arguments: argparse.Namespace) -> None:
 
 
 def _data_convert(arguments: argparse.Namespace) -> None:
-    pairs = [pair.partition("=") for pair in arguments.rename.split(",") if pair]
-    if any(not (old and new) for old, _, new in pairs):
-        raise ValueError(f"--rename {arguments.rename!r}: write OLD=NEW,OLD=NEW, for example x=a,y=u")
+    walls = _assignments(arguments.walls, "--walls", "FIELD=VALUE", "u=0")
     path = convert(
         arguments.source,
         arguments.target,
-        rename={old: new for old, _, new in pairs},
+        rename=_assignments(arguments.rename, "--rename", "OLD=NEW", "x=a,y=u"),
         grid=arguments.grid,
         domain=tuple(arguments.domain),
         periodic=arguments.periodic,
+        walls={name: float(value) for name, value in walls.items()} or None,
         overwrite=arguments.overwrite,
     )
     print(f"wrote {path}")
+
+
+def _assignments(text: str, option: str, form: str, example: str) -> dict[str, str]:
+    """What "a=b,c=d" assigns."""
+    pairs = [pair.partition("=") for pair in text.split(",") if pair]
+    if any(not (name and value) for name, _, value in pairs):
+        raise ValueError(f"{option} {text!r}: write {form},{form}, for example {example}")
+    return {name: value for name, _, value in pairs}
 
 
 def _list(arguments: argparse.Namespace) -> None:

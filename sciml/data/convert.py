@@ -29,6 +29,7 @@ def convert(
     grid: str | None = None,
     domain: tuple[float, float] = (0.0, 1.0),
     periodic: bool = False,
+    walls: Mapping[str, float] | None = None,
     overwrite: bool = False,
 ) -> Path:
     """Convert a data file of the neuraloperator project to The Well's schema; return ``dst``.
@@ -47,18 +48,42 @@ def convert(
         Lower and upper end of every axis.
     periodic
         Whether the axes are periodic.
+    walls
+        Completes half-open points by the walls at the upper ends, which they lack, and so makes vertices of them: the values
+        that fields have there by their new names, such as {"u": 0.0}. Other fields go on with the values beside the wall.
 
-    Raises FileNotFoundError if there is no ``src``; ValueError if it is damaged or something else, or if
-    ``grid`` is not given.
+    Raises FileNotFoundError if there is no ``src``; ValueError if it is damaged or something else, if
+    ``grid`` is not given, or if ``walls`` are given for other points or fields.
     """
     tensors = _renamed(Path(src), _load(Path(src)), rename or {})
     if grid is None:
         raise ValueError(
             f"{src}: does not say where its grid points lie; pass grid = one of {', '.join(CONVENTIONS)}"
         )
+    if walls is not None:
+        if grid != "half-open" or periodic:
+            raise ValueError(
+                f"{src}: only half-open points that are not periodic lack walls; leave walls out"
+            )
+        tensors, grid = _with_walls(Path(src), tensors, walls), "vertices"
     shape = next(iter(tensors.values())).shape[1:]
     axes = Grid(Axis(name, n, *domain, grid, periodic) for name, n in zip(_AXES, shape, strict=False))
     return write_well(dst, tensors, axes, name=Path(src).stem, overwrite=overwrite)
+
+
+def _with_walls(src: Path, tensors: dict[str, Tensor], walls: Mapping[str, float]) -> dict[str, Tensor]:
+    if unknown := set(walls) - set(tensors):
+        raise ValueError(
+            f"{src}: holds {', '.join(tensors)}; there is no {', '.join(sorted(unknown))} to have values on walls"
+        )
+    completed = {}
+    for name, x in tensors.items():
+        for dim, n in enumerate(x.shape[1:], start=1):
+            x = x.index_select(dim, torch.arange(n + 1).clamp(max=n - 1))
+            if name in walls:
+                x.select(dim, n).fill_(walls[name])
+        completed[name] = x
+    return completed
 
 
 def _renamed(src: Path, tensors: dict[str, Tensor], rename: Mapping[str, str]) -> dict[str, Tensor]:

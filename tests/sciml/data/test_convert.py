@@ -56,6 +56,31 @@ def test_real_darcy_data(tmp_path, darcy_small, name):
     assert FieldFile(dst).grid.shape == content["y"].shape[1:]
 
 
+@pytest.mark.parametrize("grid", [(5,), (4, 6), (3, 4, 5)])
+def test_walls_make_vertices_of_half_open_points(tmp_path, grid):
+    src, content = save(tmp_path / "data.pt", *grid)
+    dst = convert(src, tmp_path / "out.h5", grid="half-open", walls={"y": 2.0})
+    assert check_well(dst) == []
+    file = FieldFile(dst)
+    assert [(axis.n, axis.convention) for axis in file.grid] == [(n + 1, "vertices") for n in grid]
+    X, Y = (v[:, 0] for v in FieldDataset(dst, ["x"], ["y"]).load())
+    inside = (..., *[slice(None, -1)] * len(grid))
+    assert torch.equal(X[inside], content["x"].float())
+    assert torch.equal(Y[inside], content["y"])
+    for dim in range(1, len(grid) + 1):
+        assert (Y.select(dim, -1) == 2).all()
+        assert torch.equal(X.select(dim, -1), X.select(dim, -2))
+
+
+def test_wrong_walls(tmp_path):
+    src, _ = save(tmp_path / "data.pt", 5)
+    for options in ({"grid": "centres"}, {"grid": "half-open", "periodic": True}):
+        with pytest.raises(ValueError, match="only half-open points that are not periodic lack walls"):
+            convert(src, tmp_path / "out.h5", walls={"y": 0.0}, **options)
+    with pytest.raises(ValueError, match="holds x, y; there is no u to have values on walls"):
+        convert(src, tmp_path / "out.h5", grid="half-open", walls={"u": 0.0})
+
+
 class Payload:
     def __reduce__(self):
         return (Path.touch, (Path("executed"),))
