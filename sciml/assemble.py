@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -17,11 +17,11 @@ import operators
 import pdes.benchmarks
 import sciml.optim
 from operators import CoordinateNetwork, Operator
-from pdes import Periodic, Problem
+from pdes import Grid, Periodic, Problem
 from pdes.exact_conditions import ExactConditions, exactly_possible, without_conditions
 from sciml.components import build, public
 from sciml.config import Component, Config, TrainConfig
-from sciml.data import FieldDataset, split_indices
+from sciml.data import FieldDataset, FieldKind, Symmetries, split_indices
 from sciml.optim import Balancer
 from sciml.tasks import NormalizedOperator, OperatorTask, PinnTask, RolloutTask, Task
 
@@ -175,7 +175,16 @@ def make_operator(
         raise ValueError(
             "model.options.zero_boundary needs targets whose zero stays zero, but data.normalize_targets is 'standard'; set it to 'scale'"
         )
-    model = NormalizedOperator(operator, *task.normalizers(data.normalize_inputs, data.normalize_targets))
+    averaged = None
+    if data.average_symmetries:
+        if not data.symmetries:
+            raise ValueError("data.average_symmetries needs data.symmetries; name those that the problem has")
+        averaged = {"names": data.symmetries, "kinds": train.kinds(data.pseudo)}
+    model = NormalizedOperator(
+        operator,
+        *task.normalizers(data.normalize_inputs, data.normalize_targets),
+        make_symmetries(averaged, train.grid) if averaged else None,
+    )
     description = {
         "kind": "operator",
         "inputs": data.inputs,
@@ -183,9 +192,16 @@ def make_operator(
         "target_times": [train.file.times[train.steps(selection)].tolist() for selection in train.targets],
         "rollout": rollout is not None,
         "normalize": [data.normalize_inputs, data.normalize_targets],
+        "symmetries": averaged,
         "grid": [asdict(axis) for axis in train.grid],
     }
     return task, model, description
+
+
+def make_symmetries(description: Mapping[str, Any], grid: Grid) -> Symmetries:
+    """What predictions are averaged over, as model.json describes it."""
+    inputs, targets = ([FieldKind(*kind) for kind in kinds] for kinds in description["kinds"])
+    return Symmetries(description["names"], grid, inputs, targets)
 
 
 def assemble(config: Config) -> tuple[Task, nn.Module, list[Balancer], dict[str, Any]]:

@@ -67,6 +67,8 @@ class DataConfig:
         away the waves that a coarser grid does not hold, on periodic axes
     symmetries : of the problem, under one of which each sample is seen, drawn at random: reflections of the axes, rotations by
         quarter turns, permutations of the axes, translations along periodic axes, and what they generate together
+    average_symmetries : predictions are means over the symmetries, translations apart, and so have them exactly; each takes as many
+        evaluations of the model as there are symmetries
     pseudo : fields whose sign changes with the orientation, as that of a vorticity; in one dimension, velocities
     input_noise : relative L2 norm of the noise on the inputs: drawn anew at each step, and once, by the seed, for tests
     """
@@ -84,6 +86,7 @@ class DataConfig:
     symmetries: list[Literal["reflections", "rotations", "permutations", "translations"]] = field(
         default_factory=list
     )
+    average_symmetries: bool = False
     pseudo: list[str] = field(default_factory=list)
     input_noise: float = 0.0
     workers: int = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import torch
@@ -41,6 +41,11 @@ class Orthogonal(NamedTuple):
         swaps = sum(a > b for a, b in itertools.combinations(self.axes, 2))
         return int((-1) ** swaps * math.prod(self.signs))
 
+    @property
+    def inverse(self) -> Orthogonal:
+        axes = tuple(self.axes.index(axis) for axis in range(len(self.axes)))
+        return Orthogonal(axes, tuple(self.signs[axis] for axis in axes))
+
     def after(self, first: Orthogonal) -> Orthogonal:
         """The symmetry that applies ``first``, then this one."""
         axes = tuple(first.axes[axis] for axis in self.axes)
@@ -70,6 +75,9 @@ def orthogonal_group(dims: int, names: Iterable[str]) -> list[Orthogonal]:
     while grown := {q.after(p) for p in group for q in generators} - group:
         group |= grown
     return sorted(group, key=every.index)
+
+
+Operation = Callable[[Tensor, Sequence[Tensor] | None], Tensor]
 
 
 class Symmetries:
@@ -134,20 +142,39 @@ class Symmetries:
         inputs, targets = zip(*pairs, strict=True)
         return torch.stack(inputs), torch.stack(targets)
 
-    def act(self, field: Tensor, kinds: Sequence[FieldKind], q: Orthogonal, shifts: Sequence[int]) -> Tensor:
-        """A field (C, *grid) under the symmetry, then shifted by so many points along each axis that is translated."""
+    def averaged(self, operator: Operation, x: Tensor, coords: Sequence[Tensor] | None = None) -> Tensor:
+        """The mean of q⁻¹ f(q x) over all symmetries q but translations: fields of the operator f, made to have them exactly.
+
+        ``operator`` takes fields (B, C_in, *grid) and their coordinates, and gives (B, C_out, *grid).
+        """
+        inputs, targets = self._kinds
+        total = x.new_zeros(())
+        for q in self._group:
+            moved = None if coords is None else [coords[axis] for axis in q.axes]
+            total = total + self.act(operator(self.act(x, inputs, q), moved), targets, q.inverse)
+        return total / len(self._group)
+
+    def act(
+        self, field: Tensor, kinds: Sequence[FieldKind], q: Orthogonal, shifts: Sequence[int] = ()
+    ) -> Tensor:
+        """A field (..., C, *grid) under the symmetry, then shifted by so many points along each axis that is translated."""
+        dims = len(q.axes)
+        channel = field.ndim - dims - 1
         channels, signs = zip(*_components(kinds, q), strict=True)
-        if len(channels) != len(field):
-            raise ValueError(f"the kinds describe {len(channels)} channels, the field has {len(field)}")
-        if channels != tuple(range(len(field))):
-            field = field[list(channels)]
-        field = field.permute(0, *(axis + 1 for axis in q.axes))
-        for dim, (sign, half_open) in enumerate(zip(q.signs, self._half_open, strict=True), start=1):
+        if len(channels) != field.shape[channel]:
+            raise ValueError(
+                f"the kinds describe {len(channels)} channels, the field has {field.shape[channel]}"
+            )
+        if channels != tuple(range(len(channels))):
+            field = field.index_select(channel, torch.tensor(channels, device=field.device))
+        first = channel + 1
+        field = field.permute(*range(first), *(first + axis for axis in q.axes))
+        for dim, (sign, half_open) in enumerate(zip(q.signs, self._half_open, strict=True), start=first):
             if sign < 0:
                 field = field.flip(dim).roll(1, dim) if half_open else field.flip(dim)
         if any(shifts):
-            field = field.roll(tuple(shifts), tuple(dim + 1 for dim in self._shifted))
-        return field * field.new_tensor(signs).view(-1, *[1] * len(q.axes)) if min(signs) < 0 else field
+            field = field.roll(tuple(shifts), tuple(first + dim for dim in self._shifted))
+        return field * field.new_tensor(signs).view(-1, *[1] * dims) if min(signs) < 0 else field
 
 
 def _components(kinds: Sequence[FieldKind], q: Orthogonal) -> Iterator[tuple[int, int]]:

@@ -14,7 +14,7 @@ from torch import nn
 import operators
 from pdes import Axis, Grid
 from pdes.exact_conditions import ExactConditions
-from sciml.assemble import make_problem, with_exact_conditions
+from sciml.assemble import make_problem, make_symmetries, with_exact_conditions
 from sciml.config import Component
 from sciml.data import Normalizer, atomic_path
 from sciml.evaluate import write_json
@@ -61,8 +61,12 @@ def load_model(folder: str | Path) -> tuple[nn.Module, dict[str, Any]]:
         model: nn.Module = network
         if description["kind"] == "operator":
             inputs, targets = description["normalize"]
+            averaged = description.get("symmetries")
             model = NormalizedOperator(
-                network, Normalizer(network.in_channels, inputs), Normalizer(network.out_channels, targets)
+                network,
+                Normalizer(network.in_channels, inputs),
+                Normalizer(network.out_channels, targets),
+                make_symmetries(averaged, training_grid(description)) if averaged else None,
             )
         model.to(getattr(torch, description["dtype"]))
         if description.get("exact") or description.get("known"):

@@ -120,6 +120,45 @@ def test_every_symmetry_is_drawn_and_pairs_stay_pairs():
     assert not torch.equal(x, symmetries.draw(one, one, torch.Generator().manual_seed(2))[0])
 
 
+@pytest.mark.parametrize("dims", [1, 2, 3])
+def test_inverses(dims):
+    grid = Grid([Axis(name, 4, convention="vertices") for name in "xyz"[:dims]])
+    kinds = [SCALAR, VECTOR, VORTICITY]
+    symmetries = Symmetries(["reflections"], grid, kinds, kinds)
+    field = torch.randn(2, 2 + dims, *[4] * dims, generator=torch.Generator().manual_seed(0))
+    for q in orthogonal_group(dims, ["reflections", "permutations"] if dims > 1 else ["reflections"]):
+        moved = symmetries.act(field, kinds, q)
+        assert torch.equal(symmetries.act(moved, kinds, q.inverse), field)
+        alone = torch.stack([symmetries.act(sample, kinds, q) for sample in field])
+        assert torch.equal(moved, alone)
+
+
+def test_averages_have_the_symmetries():
+    """Of any operator that sees the coordinates, from a scalar to a vector; an operator that has them is left as it is."""
+    grid = grid_of("vertices", False, n=6)
+    names, kinds = ["reflections", "permutations"], ([SCALAR], [VECTOR])
+    symmetries = Symmetries(names, grid, *kinds)
+    coords = [torch.linspace(0, 1, n, dtype=torch.float64) for n in (6, 9)]  # on a grid that is not square
+    x = torch.randn(2, 1, 6, 9, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+
+    def any_operator(x, coords):
+        first, second = coords
+        return torch.cat([x * first[:, None] ** 2 + second, x.cumsum(2)], 1)
+
+    def gradient(x, coords):
+        return torch.cat(
+            [torch.gradient(x, dim=d, spacing=(c,))[0] for d, c in zip((2, 3), coords, strict=True)], 1
+        )
+
+    mean = symmetries.averaged(any_operator, x, coords)
+    for q in orthogonal_group(2, names):
+        moved = [coords[axis] for axis in q.axes]
+        of_moved = symmetries.averaged(any_operator, symmetries.act(x, kinds[0], q), moved)
+        torch.testing.assert_close(of_moved, symmetries.act(mean, kinds[1], q))
+    assert (mean - any_operator(x, coords)).norm() > mean.norm()
+    torch.testing.assert_close(symmetries.averaged(gradient, x, coords), gradient(x, coords))
+
+
 def test_translations_move_periodic_axes_only():
     grid = Grid([Axis("x", 5, periodic=True), Axis("y", 4, convention="vertices")])
     symmetries = Symmetries(["translations"], grid, [SCALAR], [SCALAR])

@@ -94,6 +94,16 @@ def test_symmetries_stand_for_samples_that_are_missing(tmp_path):
     assert moved < 0.95 * plain
 
 
+def test_predictions_averaged_over_the_symmetries_are_better(tmp_path):
+    """Those of the same weights: errors that depend on how the axes lie cancel."""
+    moves = {"symmetries": ["permutations", "reflections"]}
+    _, plain = errors(tmp_path / "a", "darcy", 80, moves)
+    _, averaged = errors(tmp_path / "b", "darcy", 80, {**moves, "average_symmetries": True})
+    assert averaged < plain
+    with pytest.raises(ValueError, match=r"data\.average_symmetries needs data\.symmetries"):
+        errors(tmp_path / "c", "darcy", 1, {"average_symmetries": True})
+
+
 ROLLOUTS = {
     "teacher forcing": RolloutConfig(noise=0.01),
     "back-propagation": RolloutConfig(unroll=2),

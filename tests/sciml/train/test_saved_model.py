@@ -1,10 +1,13 @@
+from dataclasses import asdict
+
 import pytest
 import torch
 
 from operators import FNO, MLP
+from pdes import Axis, Grid
 from sciml.assemble import make_pinn
 from sciml.config import Component, Config, PointsConfig
-from sciml.data import Normalizer
+from sciml.data import FieldKind, Normalizer, Symmetries
 from sciml.tasks import NormalizedOperator
 from sciml.train import load_model, save_model
 
@@ -38,6 +41,26 @@ def test_an_operator_comes_back_with_its_normalisation(tmp_path):
     save_model(tmp_path, model, {"kind": "operator", "normalize": ["standard", "scale"]})
     again, _ = load_model(tmp_path)
     assert torch.equal(again(fields), model(fields))
+
+
+def test_an_operator_comes_back_with_its_symmetries(tmp_path):
+    grid = Grid([Axis(name, 8, convention="vertices") for name in "xy"])
+    kinds = ([FieldKind()], [FieldKind()])
+    symmetries = Symmetries(["reflections"], grid, *kinds)
+    unit = [Normalizer(1, "none") for _ in range(2)]
+    model = NormalizedOperator(FNO(1, 1, [4, 4], 6, grid="vertices"), *unit, symmetries).eval()
+    description = {
+        "kind": "operator",
+        "normalize": ["none", "none"],
+        "grid": [asdict(axis) for axis in grid],
+        "symmetries": {"names": ["reflections"], "kinds": kinds},
+    }
+    save_model(tmp_path, model, description)
+    again, _ = load_model(tmp_path)
+    fields = torch.rand(4, 1, 8, 8)
+    assert torch.equal(again(fields), model(fields))
+    torch.testing.assert_close(model(fields.flip(2)), model(fields).flip(2))
+    assert (model.train()(fields.flip(2)) - model(fields).flip(2)).norm() > 1e-2
 
 
 def test_what_does_not_fit_is_named(tmp_path):
