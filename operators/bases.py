@@ -102,7 +102,7 @@ def expansions(
 ) -> tuple[Expansion, ...]:
     """The basis of each axis.
 
-    Raises ValueError for an unknown one, or for a padding below zero or of one that is not "fourier".
+    Raises ValueError for an unknown one, and for a padding that is negative, or not zero where the basis is not "fourier".
     """
     names, paddings = per_axis(basis, len(modes), "basis"), per_axis(padding, len(modes), "padding")
     last = max((i for i, name in enumerate(names) if name == "fourier"), default=None)
@@ -127,9 +127,8 @@ def period(n: int, convention: str) -> int:
 
 def most_modes(n: int, convention: str, basis: str) -> int:
     """How many functions of a basis n points tell apart."""
-    return period(n, convention) - (
-        basis == "sine"
-    )  # the first and last sine vanish at the points, or are alike
+    # of as many sines as there are points, the last is the first upside down, or vanishes at all of them
+    return period(n, convention) - (basis == "sine")
 
 
 def _cast(matrix: Tensor, dtype: torch.dtype, device: torch.device) -> Tensor:

@@ -49,6 +49,26 @@ def test_contract_between_walls(grid, options):
     check_operator(lambda: FNO(1, 2, (4, 5), 6, grid=grid, **options, layers=2), sizes=[(8, 7), (9, 11)])
 
 
+@pytest.mark.parametrize("options", [{"padding": 0.25}, {"basis": "cosine"}, {"basis": "sine"}])
+def test_between_walls_43_points_and_211_are_one_operator(options):
+    """For a smooth input without a period, to second order in the spacing."""
+    torch.manual_seed(0)
+    model = FNO(1, 1, [8, 8], 8, grid="vertices", **options).double()
+
+    def output(n):
+        s = unit_points(n, "vertices")
+        with torch.no_grad():
+            y = model((torch.exp(s[:, None]) * torch.sin(2 * s[:, None] + s))[None, None])
+        return y[..., :: (n - 1) // 42, :: (n - 1) // 42]
+
+    coarse, fine, finer = (output(n) for n in (43, 211, 421))
+    error = float((coarse - finer).norm() / finer.norm())
+    assert error < 5e-3
+    # errors are as the squares of the spacings, of 1, 1/5 and 1/10
+    expected = (1 / 25 - 1 / 100) / (1 - 1 / 100)
+    assert float((fine - finer).norm() / (coarse - finer).norm()) == pytest.approx(expected, rel=0.05)
+
+
 PARITY = [
     ((8,), (16,)),
     ((7,), (15,)),
