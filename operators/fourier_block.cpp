@@ -105,8 +105,8 @@ extern "C" void block_backward(const Block* call) {
         if (c.activated) times(gy, y_slope, points * width);
         skip_sums[thread].collect(gy, x, points);
         V* gx = o;
-        for (int64_t i = 0; i < points * width; ++i) gx[i] = gate[i % width] * g[i];
-        skip.by_input({gx, width}, gx, gy, points);
+        skip.by_input(gx, gy, points);
+        add_product(gx, {gate.data(), 0}, g, points, width);
         store(c.input_grad + at, gx, points, channels);
       }
       for (int64_t line = begin; line < end; ++line)
