@@ -92,8 +92,11 @@ struct Sums {
   explicit Sums(const Dense& dense) : dense(dense), weight(dense.weight.size()), bias(dense.out) {}
   void collect(const V* gy, const V* x, int64_t points) {
     outer({weight.data(), dense.in}, numbers(gy, dense.out), {x, dense.in}, dense.layer.out, points, dense.in);
-    for (int64_t p = 0; p < points; ++p)
-      for (int64_t v = 0; v < dense.out; ++v) bias[v] += gy[p * dense.out + v];
+    for (int64_t v = 0; v < dense.out; ++v) {
+      V sum = bias[v];
+      for (int64_t p = 0; p < points; ++p) sum += gy[p * dense.out + v];
+      bias[v] = sum;
+    }
   }
 };
 
