@@ -21,75 +21,85 @@ struct Rows {
 inline Rows<const T> numbers(const V* at, int64_t vectors) { return {reinterpret_cast<const T*>(at), vectors * LANES}; }
 
 // The sums of a tile stay in registers: 6 rows of 2 vectors, or 8 of one, ran at 90 % and 80 % of the peak, 3 of 4 at 75 %.
+constexpr int most_rows(int vectors) { return vectors == 2 ? 6 : 8; }
+
 template <int R, int N>
-inline void product_rows(Rows<V> y, Rows<const V> start, Rows<const T> x, Rows<const V> table, int64_t rows, int64_t depth) {
-  int64_t row = 0;
-  for (; row + R <= rows; row += R) {
-    V sum[R][N];
+inline void product_tile(Rows<V> y, Rows<const V> start, Rows<const T> x, Rows<const V> table, int64_t depth) {
+  V sum[R][N];
+  for (int r = 0; r < R; ++r)
+    for (int v = 0; v < N; ++v) sum[r][v] = start[r][v];
+  for (int64_t k = 0; k < depth; ++k, ++x.at, table.at += table.stride)
     for (int r = 0; r < R; ++r)
-      for (int v = 0; v < N; ++v) sum[r][v] = start[row + r][v];
-    const T* from = x[row];
-    const V* entry = table.at;
-    for (int64_t k = 0; k < depth; ++k, ++from, entry += table.stride)
-      for (int r = 0; r < R; ++r)
-        for (int v = 0; v < N; ++v) sum[r][v] += from[r * x.stride] * entry[v];
+      for (int v = 0; v < N; ++v) sum[r][v] += *x[r] * table.at[v];
+  for (int r = 0; r < R; ++r)
+    for (int v = 0; v < N; ++v) y[r][v] = sum[r][v];
+}
+
+template <int R, int N>
+inline void outer_tile(Rows<V> sums, Rows<const T> g, Rows<const V> x, int64_t depth) {
+  V sum[R][N];
+  for (int r = 0; r < R; ++r)
+    for (int v = 0; v < N; ++v) sum[r][v] = sums[r][v];
+  for (int64_t k = 0; k < depth; ++k, g.at += g.stride, x.at += x.stride)
     for (int r = 0; r < R; ++r)
-      for (int v = 0; v < N; ++v) y[row + r][v] = sum[r][v];
+      for (int v = 0; v < N; ++v) sum[r][v] += g.at[r] * x.at[v];
+  for (int r = 0; r < R; ++r)
+    for (int v = 0; v < N; ++v) sums[r][v] = sum[r][v];
+}
+
+// tile(R) with R = rows, known to the compiler.
+template <int R, class F>
+inline void with_rows(int64_t rows, F tile) {
+  if (rows == R) return tile(std::integral_constant<int, R>());
+  if constexpr (R > 1) with_rows<R - 1>(rows, tile);
+}
+
+// Calls tile(R, N, row, column) for all tiles of so many rows and vectors; the rows are shared out evenly, as low tiles are slow.
+template <int N, class F>
+inline void tile_rows(int64_t rows, int64_t column, F tile) {
+  for (int64_t row = 0, left = (rows + most_rows(N) - 1) / most_rows(N); left > 0; --left) {
+    const int64_t some = (rows - row + left - 1) / left;
+    with_rows<most_rows(N)>(some, [&](auto R) { tile(R, std::integral_constant<int, N>(), row, column); });
+    row += some;
   }
-  if constexpr (R > 1)
-    if (row < rows) product_rows<R - 1, N>(y.from(row), start.from(row), x.from(row), table, rows - row, depth);
+}
+
+template <class F>
+inline void tiles(int64_t rows, int64_t vectors, F tile) {
+  int64_t column = 0;
+  for (; column + 2 <= vectors; column += 2) tile_rows<2>(rows, column, tile);
+  if (column < vectors) tile_rows<1>(rows, column, tile);
 }
 
 // y[row] = start[row] + Σₖ x[row][k] table[k], rows of so many vectors.
 inline void product(
     Rows<V> y, Rows<const V> start, Rows<const T> x, Rows<const V> table, int64_t rows, int64_t depth, int64_t vectors) {
-  int64_t v = 0;
-  for (; v + 2 <= vectors; v += 2) product_rows<6, 2>(y.from(0, v), start.from(0, v), x, table.from(0, v), rows, depth);
-  if (v < vectors) product_rows<8, 1>(y.from(0, v), start.from(0, v), x, table.from(0, v), rows, depth);
-}
-
-template <int R, int N>
-inline void outer_rows(Rows<V> sums, Rows<const T> g, Rows<const V> x, int64_t rows, int64_t depth) {
-  int64_t row = 0;
-  for (; row + R <= rows; row += R) {
-    V sum[R][N];
-    for (int r = 0; r < R; ++r)
-      for (int v = 0; v < N; ++v) sum[r][v] = sums[row + r][v];
-    const T* left = g.at + row;
-    const V* right = x.at;
-    for (int64_t k = 0; k < depth; ++k, left += g.stride, right += x.stride)
-      for (int r = 0; r < R; ++r)
-        for (int v = 0; v < N; ++v) sum[r][v] += left[r] * right[v];
-    for (int r = 0; r < R; ++r)
-      for (int v = 0; v < N; ++v) sums[row + r][v] = sum[r][v];
-  }
-  if constexpr (R > 1)
-    if (row < rows) outer_rows<R - 1, N>(sums.from(row), g.from(0, row), x, rows - row, depth);
+  tiles(rows, vectors, [&](auto R, auto N, int64_t row, int64_t v) {
+    product_tile<R, N>(y.from(row, v), start.from(row, v), x.from(row), table.from(0, v), depth);
+  });
 }
 
 // sums[row] += Σₖ g[k][row] x[k], over `depth` rows of g and x.
 inline void outer(Rows<V> sums, Rows<const T> g, Rows<const V> x, int64_t rows, int64_t depth, int64_t vectors) {
-  int64_t v = 0;
-  for (; v + 2 <= vectors; v += 2) outer_rows<6, 2>(sums.from(0, v), g, x.from(0, v), rows, depth);
-  if (v < vectors) outer_rows<8, 1>(sums.from(0, v), g, x.from(0, v), rows, depth);
+  tiles(rows, vectors, [&](auto R, auto N, int64_t row, int64_t v) {
+    outer_tile<R, N>(sums.from(row, v), g.from(0, row), x.from(0, v), depth);
+  });
 }
 
 // Points from and to fields: rows of whole vectors here, channels without a gap there.
 inline void load(V* to, const T* from, int64_t points, int64_t channels) {
   const int64_t vectors = vectors_of(channels);
-  if (channels == vectors * LANES) std::memcpy(to, from, points * vectors * sizeof(V));
-  else
-    for (int64_t p = 0; p < points; ++p, to += vectors, from += channels) {
-      to[vectors - 1] = V{};
-      std::memcpy(to, from, channels * sizeof(T));
-    }
+  if (channels == vectors * LANES) return void(std::memcpy(to, from, points * vectors * sizeof(V)));
+  for (int64_t p = 0; p < points; ++p, to += vectors, from += channels) {
+    to[vectors - 1] = V{};
+    std::memcpy(to, from, channels * sizeof(T));
+  }
 }
 
 inline void store(T* to, const V* from, int64_t points, int64_t channels) {
   const int64_t vectors = vectors_of(channels);
-  if (channels == vectors * LANES) std::memcpy(to, from, points * vectors * sizeof(V));
-  else
-    for (int64_t p = 0; p < points; ++p, from += vectors, to += channels) std::memcpy(to, from, channels * sizeof(T));
+  if (channels == vectors * LANES) return void(std::memcpy(to, from, points * vectors * sizeof(V)));
+  for (int64_t p = 0; p < points; ++p, from += vectors, to += channels) std::memcpy(to, from, channels * sizeof(T));
 }
 
 // Calls each(scratch)(start, end) for ranges of up to `size` out of `total`, in parallel; make() gives each thread its scratch.

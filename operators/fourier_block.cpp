@@ -18,15 +18,15 @@ struct Block {
   int64_t group() const { return std::max<int64_t>(1, 48 / axis.points); }  // lines that are taken at a time: they fill a block
 };
 
-// y += gate x, gate a row or as many as x.
-inline void add_product(V* y, Rows<const V> gate, const V* x, int64_t points, int64_t vectors) {
-  for (int64_t p = 0; p < points; ++p, x += vectors, y += vectors)
-    for (int64_t v = 0; v < vectors; ++v) y[v] += gate[p][v] * x[v];
+// y += gate x
+inline void add_gated(V* y, const Buffer& gate, const V* x, int64_t points) {
+  for (int64_t p = 0; p < points; ++p)
+    for (V g : gate) *y++ += g * *x++;
 }
 
-inline void add_row(V* y, const V* row, int64_t points, int64_t vectors) {
-  for (int64_t p = 0; p < points; ++p, y += vectors)
-    for (int64_t v = 0; v < vectors; ++v) y[v] += row[v];
+inline void add_row(V* y, const Buffer& row, int64_t points) {
+  for (int64_t p = 0; p < points; ++p)
+    for (V v : row) *y++ += v;
 }
 
 struct Layers {
@@ -52,14 +52,14 @@ extern "C" void block_forward(const Block* call) {
         const int64_t points = std::min(size, end * n - start), at = start * channels;
         V* y = &s[(start - begin * n) * width];
         load(x, c.x + at, points, channels);
-        add_row(y, skip.bias.data(), points, width);
+        add_row(y, skip.bias, points);
         skip.onto({y, width}, y, x, points);
         if (c.inner) store(c.inner + at, y, points, channels);
         if (c.activated) gelu(y, points * width);
         first.forward(h, y, points);
         gelu(h, points * first.out);
         second.forward(y, h, points);
-        add_product(y, {gate.data(), 0}, x, points, width);
+        add_gated(y, gate, x, points);
         if (c.activated) gelu(y, points * width);
         store(c.output + at, y, points, channels);
       }
@@ -78,6 +78,7 @@ extern "C" void block_backward(const Block* call) {
   in_parallel(c.lines, group, c.threads, [&](int thread) {
     return [&, thread, folded = Folded(c.axis, width), gs = Buffer(group * n * width), memory = Buffer(size * all)](
                int64_t begin, int64_t end) mutable {
+      Buffer& gate_sum = gate_sums[thread];
       V *x = memory.data(), *y = x + size * width, *y_slope = y + size * width, *g = y_slope + size * width;
       V *o = g + size * width, *o_slope = o + size * width;
       V *h = o_slope + size * width, *h_slope = h + size * hidden, *gh = h_slope + size * hidden;
@@ -92,11 +93,15 @@ extern "C" void block_backward(const Block* call) {
         gelu(h, h_slope, points * hidden);
         if (c.activated) {
           second.forward(o, h, points);
-          add_product(o, {gate.data(), 0}, x, points, width);
+          add_gated(o, gate, x, points);
           gelu(o, o_slope, points * width);
           times(g, o_slope, points * width);
         }
-        for (int64_t p = 0; p < points; ++p) add_product(gate_sums[thread].data(), {g + p * width, 0}, x + p * width, 1, width);
+        for (int64_t v = 0; v < width; ++v) {
+          V sum = gate_sum[v];
+          for (int64_t p = 0; p < points; ++p) sum += g[p * width + v] * x[p * width + v];
+          gate_sum[v] = sum;
+        }
         second_sums[thread].collect(g, h, points);
         second.by_input(gh, g, points);
         times(gh, h_slope, points * hidden);
@@ -105,8 +110,8 @@ extern "C" void block_backward(const Block* call) {
         if (c.activated) times(gy, y_slope, points * width);
         skip_sums[thread].collect(gy, x, points);
         V* gx = o;
-        for (int64_t i = 0; i < points * width; ++i) gx[i] = gate[i % width] * g[i];
-        skip.by_input({gx, width}, gx, gy, points);
+        skip.by_input(gx, gy, points);
+        add_gated(gx, gate, g, points);
         store(c.input_grad + at, gx, points, channels);
       }
       for (int64_t line = begin; line < end; ++line)

@@ -1,9 +1,10 @@
 // The truncated discrete Fourier transform of real fields and its inverse, as products with tables of cosines and sines.
 //
 // One axis after another, all channels at once. With p points a period, points j and p - j share their cosine and have opposite sines,
-// so that their sum meets the cosines and their difference the sines: half the products. On all axes but the last,
-// wavenumbers k and -k share theirs as well. A coefficient is the vectors of its real parts, channel by channel, followed by those of
-// its imaginary parts. `operators/channels.h` precedes this file; `operators/truncated_dft.py` makes the tables.
+// so that their sum meets the cosines and their difference the sines: half the products. Where p is even, points j and p/2 - j do so up
+// to signs that are those of odd or of even wavenumbers: half of that. On all axes but the last, wavenumbers k and -k share theirs as well.
+// A coefficient is the vectors of its real parts, channel by channel, followed by those of its imaginary parts.
+// `operators/channels.h` precedes this file; `operators/truncated_dft.py` makes the tables.
 
 namespace {
 
@@ -13,6 +14,8 @@ struct Axis {
   const T *cosine, *sine;
   bool vertices() const { return points > period; }
   int64_t half() const { return period / 2 + 1; }     // points up to the middle
+  bool split() const { return period % 2 == 0; }      // whether odd and even wavenumbers go apart
+  int64_t head() const { return split() ? period / 4 + 1 : half(); }
   int64_t top() const { return kept / 2 + shift; }    // the highest wavenumber, of an axis that is not the last
   // where coefficients k and -k lie, k >= 0 and k > 0; -1: not kept
   int64_t positive(int64_t k) const { return k + shift < kept - kept / 2 ? k + shift : -1; }
@@ -29,6 +32,17 @@ struct Folded {
   }
 };
 
+// Rows j and p/2 - j become their sum, at the head, and their difference, at the tail; or the sums and differences the rows.
+void butterfly(const Axis& axis, V* x, int64_t vectors) {
+  V* other = x + (axis.half() - 1) * vectors;
+  if (axis.split())
+    for (; x < other; x += vectors, other -= vectors)
+      for (int64_t i = 0; i < vectors; ++i) {
+        const V sum = x[i] + other[i], difference = x[i] - other[i];
+        x[i] = sum, other[i] = difference;
+      }
+}
+
 // Sums and differences of the points j and p - j.
 template <class W>
 void fold(const Axis& axis, Rows<const W> x, int64_t vectors, Folded& f) {
@@ -43,10 +57,14 @@ void fold(const Axis& axis, Rows<const W> x, int64_t vectors, Folded& f) {
     else
       for (int64_t i = 0; i < vectors; ++i) even[i] = axis.end_weight() * (one[i] + other[i]), odd[i] = V{};
   }
+  butterfly(axis, f.even.data(), vectors);
+  butterfly(axis, f.odd.data(), vectors);
 }
 
 // Points j and p - j from their even and odd parts p and q.
-void unfold(const Axis& axis, Rows<V> x, int64_t vectors, const Folded& f) {
+void unfold(const Axis& axis, Rows<V> x, int64_t vectors, Folded& f) {
+  butterfly(axis, f.p.data(), vectors);
+  butterfly(axis, f.q.data(), vectors);
   const int64_t p = axis.period;
   const V *even = f.p.data(), *odd = f.q.data();
   for (int64_t j = 0; j < axis.half(); ++j, even += vectors, odd += vectors) {
@@ -60,31 +78,53 @@ void unfold(const Axis& axis, Rows<V> x, int64_t vectors, const Folded& f) {
   }
 }
 
+// Calls each(first wavenumber, number of them, their distance, first row, number of rows, table) for what is multiplied with a table of
+// cosines or sines for `count` wavenumbers: the head with even ones (or all) and the tail with odd ones, the other way round for sines.
+template <class F>
+void parts(const Axis& axis, bool sine, int64_t count, F each) {
+  const T* table = sine ? axis.sine : axis.cosine;
+  const int64_t head = axis.head();
+  if (!axis.split()) return each(0, count, 1, 0, head, table);
+  const int64_t odd = count / 2, at_head = sine ? odd : count - odd;
+  each(sine, at_head, 2, 0, head, table);
+  each(!sine, count - at_head, 2, head, axis.half() - head, table + at_head * head);
+}
+
+// z[k] = Σⱼ table x[j], and x[j] = Σₖ table z[k], for cosines or sines and folded points.
+void analyse_part(const Axis& axis, bool sine, int64_t count, const Buffer& x, Rows<V> z, int64_t vectors, const Folded& f) {
+  parts(axis, sine, count, [&](int64_t k, int64_t some, int64_t step, int64_t row, int64_t rows, const T* table) {
+    product({z[k], step * z.stride}, {f.zero.data(), 0}, {table, rows}, {&x[row * vectors], vectors}, some, rows, vectors);
+  });
+}
+
+void synthesise_part(const Axis& axis, bool sine, int64_t count, Buffer& x, Rows<const V> z, int64_t vectors, const Folded& f) {
+  parts(axis, sine, count, [&](int64_t k, int64_t some, int64_t step, int64_t row, int64_t rows, const T* table) {
+    product({&x[row * vectors], vectors}, {f.zero.data(), 0}, {table, some}, {z[k], step * z.stride}, rows, some, vectors);
+  });
+}
+
 // From a line of points to coefficients, and back, on the last axis.
 template <class W>
 void analyse_line(const Axis& axis, const W* x, V* z, int64_t vectors, Folded& f) {
-  const int64_t half = axis.half();
   fold(axis, Rows<const W>{x, vectors}, vectors, f);
   const Rows<V> to{z, 2 * vectors};
-  const Rows<const V> zero{f.zero.data(), 0};
-  product(to, zero, {axis.cosine, half}, {f.even.data(), vectors}, axis.kept, half, vectors);
-  product(to.from(0, vectors), zero, {axis.sine, half}, {f.odd.data(), vectors}, axis.kept, half, vectors);
+  analyse_part(axis, false, axis.kept, f.even, to, vectors, f);
+  analyse_part(axis, true, axis.kept, f.odd, to.from(0, vectors), vectors, f);
 }
 
 void synthesise_line(const Axis& axis, const V* z, V* x, int64_t vectors, Folded& f) {
-  const Rows<const V> from{z, 2 * vectors}, zero{f.zero.data(), 0};
-  product({f.p.data(), vectors}, zero, {axis.cosine, axis.kept}, from, axis.half(), axis.kept, vectors);
-  product({f.q.data(), vectors}, zero, {axis.sine, axis.kept}, from.from(0, vectors), axis.half(), axis.kept, vectors);
+  const Rows<const V> from{z, 2 * vectors};
+  synthesise_part(axis, false, axis.kept, f.p, from, vectors, f);
+  synthesise_part(axis, true, axis.kept, f.q, from.from(0, vectors), vectors, f);
   unfold(axis, {x, vectors}, vectors, f);
 }
 
 // The same with complex numbers, real parts before imaginary ones, on the other axes.
 void analyse_complex(const Axis& axis, Rows<const V> in, Rows<V> out, int64_t vectors, Folded& f) {
-  const int64_t half = axis.half(), top = axis.top(), both = 2 * vectors;
+  const int64_t top = axis.top(), both = 2 * vectors;
   fold(axis, in, both, f);
-  const Rows<const V> zero{f.zero.data(), 0};
-  product({f.p.data(), both}, zero, {axis.cosine, half}, {f.even.data(), both}, top + 1, half, both);
-  product({f.q.data(), both}, zero, {axis.sine, half}, {f.odd.data(), both}, top + 1, half, both);
+  analyse_part(axis, false, top + 1, f.even, {f.p.data(), both}, both, f);
+  analyse_part(axis, true, top + 1, f.odd, {f.q.data(), both}, both, f);
   for (int64_t k = 0; k <= top; ++k) {
     const V *even = &f.p[k * both], *odd = &f.q[k * both];
     const int64_t positive = axis.positive(k), negative = k ? axis.negative(k) : -1;
@@ -97,7 +137,7 @@ void analyse_complex(const Axis& axis, Rows<const V> in, Rows<V> out, int64_t ve
 }
 
 void synthesise_complex(const Axis& axis, Rows<const V> in, Rows<V> out, int64_t vectors, Folded& f) {
-  const int64_t half = axis.half(), top = axis.top(), both = 2 * vectors;
+  const int64_t top = axis.top(), both = 2 * vectors;
   const V* none = f.zero.data();
   for (int64_t k = 0; k <= top; ++k) {
     const int64_t positive = axis.positive(k), negative = k ? axis.negative(k) : -1;
@@ -109,9 +149,8 @@ void synthesise_complex(const Axis& axis, Rows<const V> in, Rows<V> out, int64_t
       odd[i] = other[j] - one[j], odd[j] = one[i] - other[i];
     }
   }
-  const Rows<const V> zero{none, 0};
-  product({f.p.data(), both}, zero, {axis.cosine, top + 1}, {f.even.data(), both}, half, top + 1, both);
-  product({f.q.data(), both}, zero, {axis.sine, top + 1}, {f.odd.data(), both}, half, top + 1, both);
+  synthesise_part(axis, false, top + 1, f.p, {f.even.data(), both}, both, f);
+  synthesise_part(axis, true, top + 1, f.q, {f.odd.data(), both}, both, f);
   unfold(axis, out, both, f);
 }
 

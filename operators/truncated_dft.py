@@ -7,6 +7,7 @@ up to a whole number of vectors.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -155,14 +156,25 @@ def numbers_of_axis(axes: Axes, axis: int, rule: Rule, dtype: torch.dtype) -> li
 def _tables(
     period: int, modes: int, shift: int, last: bool, rule: Rule, dtype: torch.dtype
 ) -> tuple[Tensor, Tensor]:
-    """Cosines and sines, a row for each number that comes out."""
-    j, k = np.arange(period // 2 + 1), np.arange(modes // 2 + 1 + shift)
-    # the phase by whole numbers, so that large products lose no digits
-    angle = 2 * math.pi / period * (np.outer(j, k) % period)
+    """Cosines and sines in the order in which truncated_dft.cpp multiplies with them, a row for each number that comes out."""
+    half, k = period // 2 + 1, np.arange(modes // 2 + 1 + shift)
     weight = np.full(len(k), 1.0 if rule.inverse else 1 / period)
     if last and rule.inverse:
         weight[(k > 0) & (2 * k != period)] *= 2
-    # on the last axis real fields have coefficients re - i im of these
-    both = weight * np.cos(angle), weight * np.sin(angle) * (-1 if last else 1)
-    cosine, sine = (torch.from_numpy((t.T if rule.analyse else t).copy()).to(dtype) for t in both)
-    return cosine, sine
+
+    def table(function: Callable[[np.ndarray], np.ndarray], *parts: tuple[np.ndarray, np.ndarray]) -> Tensor:
+        # the phase by whole numbers, so that large products lose no digits
+        values = [weight[q] * function(2 * math.pi / period * (np.outer(j, k[q]) % period)) for j, q in parts]
+        rows = [(v.T if rule.analyse else v).ravel() for v in values]
+        return torch.from_numpy(np.concatenate(rows)).to(dtype)
+
+    def sine(angle: np.ndarray) -> np.ndarray:
+        return np.sin(angle) * (-1 if last else 1)  # there coefficients are re - i im of what the products give
+
+    if period % 2:
+        everything = np.arange(half), k
+        return table(np.cos, everything), table(sine, everything)
+    # rows j up to the quarter hold what is shared with p/2 - j, the rows behind them, backwards, what differs in sign
+    head, tail = np.arange(period // 4 + 1), np.arange(half - period // 4 - 1)[::-1]
+    even, odd = k[0::2], k[1::2]
+    return table(np.cos, (head, even), (tail, odd)), table(sine, (head, odd), (tail, even))
