@@ -169,7 +169,9 @@ def _tables(
         return torch.from_numpy(np.concatenate(rows)).to(dtype)
 
     def sine(angle: np.ndarray) -> np.ndarray:
-        return np.sin(angle) * (-1 if last else 1)  # there coefficients are re - i im of what the products give
+        return np.sin(angle) * (
+            -1 if last else 1
+        )  # there coefficients are re - i im of what the products give
 
     if period % 2:
         everything = np.arange(half), k
