@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from torch.profiler import ProfilerActivity, profile
+from measure import peak_memory
 
 import pdes.benchmarks
 from operators import MLP
@@ -160,20 +160,6 @@ class Ours:
         self.trainer._train_step()
 
 
-def peak(step):
-    """Most bytes that tensors made in a step take at once."""
-    step()
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
-        step()
-    events = profiler.profiler.kineto_results.events()
-    changes = sorted((e.start_ns(), e.nbytes()) for e in events if e.name() == "[memory]")
-    total = highest = 0
-    for _, change in changes:
-        total += change
-        highest = max(highest, total)
-    return highest
-
-
 @pytest.mark.parametrize("threads", [2, 1])
 @pytest.mark.parametrize(
     ("make", "most"), [(burgers, 1 / 2), (kovasznay, 1 / 3), (kuramoto_sivashinsky, 1 / 3)]
@@ -191,7 +177,7 @@ def test_adam_step(make, most, threads, tmp_path):
             for name, which in (("theirs", theirs), ("ours", ours)):
                 found = which.steps(STEPS)
                 times[name] += found if turn else []
-        memory = {"ours": peak(ours.step), "theirs": peak(theirs.step)}
+        memory = {"ours": peak_memory(ours.step), "theirs": peak_memory(theirs.step)}
     finally:
         torch.set_num_threads(before)
     mine, peer = (1e3 * statistics.median(times[name]) for name in ("ours", "theirs"))

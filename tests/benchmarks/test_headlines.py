@@ -3,14 +3,12 @@
 Each test prints what it measured; run them on an otherwise idle machine.
 """
 
-import statistics
 import time
 
 import numpy as np
 import pytest
 import torch
 
-from operators import FNO
 from pdes.benchmarks import burgers_shock
 from sciml import load_config
 from sciml.data import FieldDataset, convert
@@ -100,27 +98,3 @@ def test_burgers_shock_deepxde(monkeypatch, request):
             f"\nDeepXDE, Burgers shock, after {name}: {error:.2e} after {time.perf_counter() - start:.0f} s"
         )
     assert error < 0.5
-
-
-@pytest.mark.parametrize("shape", [(64, 24, (16, 16), 8), (20, 32, (64, 64), 24), (20, 64, (1024,), 32)])
-def test_speed_of_fno(shape):
-    """A training step of both models with the same weights, in turn."""
-    from neuralop import models
-
-    batch, width, size, modes = shape
-    theirs = models.FNO(n_modes=(modes,) * len(size), in_channels=1, out_channels=1, hidden_channels=width)
-    ours = FNO.from_neuralop(theirs)
-    x = torch.randn(batch, 1, *size)
-    times = {"ours": [], "theirs": []}
-    for repeat in range(8):
-        for name, model in (("ours", ours), ("theirs", theirs)):
-            start = time.perf_counter()
-            model(x).square().mean().backward()
-            model.zero_grad()
-            if repeat > 1:
-                times[name].append(time.perf_counter() - start)
-    mine, peer = (1e3 * statistics.median(times[name]) for name in ("ours", "theirs"))
-    print(
-        f"\nFNO training step {shape}: sciml {mine:.0f} ms, neuraloperator {peer:.0f} ms, ratio {peer / mine:.2f}"
-    )
-    assert peer / mine > 1
