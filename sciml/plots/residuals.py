@@ -34,10 +34,12 @@ def plot_residuals(rows: Sequence[Mapping[str, Any]]) -> Figure:
         panel.margins(x=0.15)
         panel.set_xlabel("resolution [points per axis]")
         panel.set_title(f"{residual}, {norm.replace('-1', '⁻¹').replace('L2', 'L²')} norm")
-        if all(row[role] > 0 for row in shown for role in ("reference", "prediction")):
+        values = [row[role] for row in shown for role in ("reference", "prediction")]
+        if min(values) > 0:
             panel.set_yscale("log")
             panel.margins(y=0.3)
-            plain_log_ticks(panel.yaxis)
+            if max(values) < 1e3 * min(values):
+                plain_log_ticks(panel.yaxis)
         panel.grid(True, axis="y")
     fig.axes[0].set_ylabel("residual, root mean square")
     fig.axes[0].legend(loc="best")
