@@ -89,7 +89,7 @@ def compare(
 def _run(folder: Path, config: Config) -> dict[str, Any]:
     """What tells a run from the others."""
     grid = training_grid(load_model(folder)[1])
-    interval = None if config.train.rollout is None else frame_interval(FieldFile(_data(config).train))
+    interval = None if config.train.rollout is None else _train_interval(config)
     return {
         "folder": str(folder),
         "trained at": format_train(resolution_of(grid), interval),
@@ -113,7 +113,11 @@ def _coarser_in_time(config: Config, path: str) -> bool:
     """A roll-out needs the frames that it was trained on; a file without them has no place in its row of the matrix."""
     if config.train.rollout is None:
         return False
-    return frame_interval(FieldFile(path)) > 1.001 * frame_interval(FieldFile(_data(config).train))
+    return frame_interval(FieldFile(path)) > 1.001 * _train_interval(config)
+
+
+def _train_interval(config: Config) -> float:
+    return frame_interval(FieldFile(_data(config).train_files[0]))
 
 
 def _require_one_configuration(runs: Sequence[dict[str, Any]], configs: Sequence[Config]) -> None:

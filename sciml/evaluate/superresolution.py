@@ -119,8 +119,8 @@ def super_resolution(
     also
         Further grids that it was trained on.
     coarse
-        The predictor of the control: for inputs that are finer in time than in training, the prediction at the training's
-        frames, interpolated in time. ``predict`` by default.
+        The predictor of the control: for inputs that are finer in time than in training, a prediction at the training's
+        interval, interpolated in time. ``predict`` by default.
     restriction
         How test inputs reach a training grid whose points are not among theirs (nested grids are subsampled):
         "linear" neither overshoots nor shifts the field; "nearest" keeps a coefficient's exact values but may

@@ -66,10 +66,12 @@ def _coefficients(gram: Tensor, weights: Tensor | None, lengths: Tensor | None) 
     target = active.to(gram.dtype) if weights is None else active * weights
     cosines = gram * inverse_norms * inverse_norms[:, None]
     units = torch.linalg.pinv(cosines, rtol=_RANK_TOLERANCE, hermitian=True) @ target
-    square = target @ units
+    covered = cosines @ units
+    # as a sum of squares, w · u has no rounding that hides a zero
+    square = units @ covered
     if square <= _RANK_TOLERANCE**2:
         return torch.zeros_like(norms)
-    return (norms if lengths is None else lengths) @ (cosines @ units) / square * units * inverse_norms
+    return (norms if lengths is None else lengths) @ covered / square * units * inverse_norms
 
 
 @cache

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from sciml.plots.style import CONTROL, ERROR_LINE, PREDICTION, TRUTH, size_label, styled
+from sciml.plots.style import CONTROL, ERROR_LINE, PREDICTION, TRUTH, place_label, styled
 
 _BARS = {
     "truth": ("truth", TRUTH),
@@ -43,8 +43,10 @@ def plot_energy_beyond(rows: Sequence[Mapping[str, Any]]) -> Figure:
         heights = [max(row["beyond_nyquist"][key] or 0.0, floor) for row in shown]
         panel.bar(places + (number - 1.5) * width, heights, width, bottom=0, color=colour, label=label)
     panel.set_yscale("log")
-    panel.set_ylim(floor, 8 * max(values, default=1.0))
-    panel.set_xticks(places, [size_label(row["resolution"]) for row in shown])
+    top = max(values, default=1.0)
+    # the legend has the upper quarter of the axis
+    panel.set_ylim(floor, top * max(top / floor, 30.0) ** (1 / 3))
+    panel.set_xticks(places, [place_label(row) for row in shown])
     panel.set_xlabel("resolution [points per axis]")
     panel.set_ylabel("energy beyond the training Nyquist\n/ total energy of the truth [–]")
     panel.grid(True, axis="y")

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 
-from sciml.plots.style import SEQUENTIAL, TRUTH, plain_log_ticks, styled
+from sciml.plots.style import SEQUENTIAL, TRUTH, plain_log_ticks, styled, written_out
 
 
 @styled
@@ -34,8 +34,8 @@ def plot_matrix(cells: Sequence[Mapping[str, Any]]) -> Figure:
     fig = Figure(figsize=(1.4 + 1.35 * len(tests), 1.2 + 0.8 * len(trains)))
     panel = fig.subplots()
     smallest, largest = float(np.nanmin(values)), float(np.nanmax(values))
-    # a logarithm has no place for an exact model, nor a scale for a single error
-    norm = LogNorm(smallest, largest) if 0 < smallest < largest else Normalize(0.0, largest or 1.0)
+    # a logarithm has no place for an exact model; errors that hardly differ have colours that hardly do
+    norm = LogNorm(min(smallest, largest / 2), largest) if smallest > 0 else Normalize(0.0, largest or 1.0)
     image = panel.imshow(values, cmap=SEQUENTIAL, norm=norm, origin="upper", aspect="auto")
     for cell in cells:
         place = tests.index(cell["test"]), trains.index(cell["train"])
@@ -107,8 +107,13 @@ def plot_protocols(cells: Sequence[Mapping[str, Any]]) -> Figure:
                    label="high-to-high", zorder=0)  # fmt: skip
     panel.set_xticks(range(len(tests)), tests)
     panel.margins(x=0.1, y=0.15)
-    panel.set_yscale("log")
-    plain_log_ticks(panel.yaxis)
+    errors = [cell["rel_l2"] for cell in cells]
+    if max(errors) > 10 * min(errors) > 0:
+        panel.set_yscale("log")
+        plain_log_ticks(panel.yaxis)
+    else:
+        panel.set_ylim(0.0, 1.25 * panel.get_ylim()[1])
+        panel.yaxis.set_major_formatter(written_out)
     panel.set_xlabel("tested on")
     panel.set_ylabel("relative L2 error [–]")
     panel.grid(True, axis="y")

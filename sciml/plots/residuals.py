@@ -7,7 +7,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from sciml.plots.style import PREDICTION, TRUTH, plain_log_ticks, size_label, styled
+from sciml.plots.style import PREDICTION, TRUTH, place_label, plain_log_ticks, styled
 
 
 @styled
@@ -30,14 +30,16 @@ def plot_residuals(rows: Sequence[Mapping[str, Any]]) -> Figure:
         places = range(len(shown))
         panel.plot(places, [row["reference"] for row in shown], "s--", color=TRUTH, label="reference")
         panel.plot(places, [row["prediction"] for row in shown], "o-", color=PREDICTION, label="model")
-        panel.set_xticks(places, [size_label(row["resolution"]) for row in shown])
+        panel.set_xticks(places, [place_label(row) for row in shown])
         panel.margins(x=0.15)
         panel.set_xlabel("resolution [points per axis]")
         panel.set_title(f"{residual}, {norm.replace('-1', '⁻¹').replace('L2', 'L²')} norm")
-        if all(row[role] > 0 for row in shown for role in ("reference", "prediction")):
+        values = [row[role] for row in shown for role in ("reference", "prediction")]
+        if min(values) > 0:
             panel.set_yscale("log")
             panel.margins(y=0.3)
-            plain_log_ticks(panel.yaxis)
+            if max(values) < 1e3 * min(values):
+                plain_log_ticks(panel.yaxis)
         panel.grid(True, axis="y")
     fig.axes[0].set_ylabel("residual, root mean square")
     fig.axes[0].legend(loc="best")

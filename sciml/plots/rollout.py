@@ -45,5 +45,9 @@ def plot_rollout(curves: Sequence[Mapping[str, Any]]) -> Figure:
     panel.set_xlabel("time")
     panel.set_ylabel("relative L2 error [–]")
     panel.grid(True)
-    panel.legend(loc="best")
+    if len(curves) > 3:
+        fig.set_figheight(4.4)
+        fig.legend(loc="outside lower center", ncols=2)
+    else:
+        panel.legend(loc="best")
     return fig

@@ -6,7 +6,7 @@ nothing has to be closed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
@@ -82,6 +82,12 @@ def label(name: str, unit: str = "") -> str:
 def size_label(resolution: int | Sequence[int]) -> str:
     """``32``, or ``32×48`` where the axes of a grid differ."""
     return str(resolution) if isinstance(resolution, int) else "×".join(map(str, resolution))
+
+
+def place_label(row: Mapping[str, Any]) -> str:
+    """The ``resolution`` of a row and, where it has several frames for each of the training, its ``refinement`` in time."""
+    finer = f"\nΔt / {row['refinement']}" if row.get("refinement", 1) > 1 else ""
+    return size_label(row["resolution"]) + finer
 
 
 def colours(field: np.ndarray) -> dict[str, Any]:

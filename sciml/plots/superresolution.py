@@ -59,7 +59,7 @@ def plot_superresolution(
         panel.set_yscale("log")
         plain_log_ticks(panel.yaxis)
     else:
-        panel.set_ylim(bottom=0.0)
+        panel.set_ylim(0.0, 1.25 * max(panel.get_ylim()[1], *errors))
         panel.yaxis.set_major_formatter(written_out)
     panel.set_xlabel(xlabel)
     panel.set_ylabel("relative L2 error [–]")

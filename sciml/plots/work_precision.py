@@ -7,7 +7,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from sciml.plots.style import CONTROL, PREDICTION, plain_log_ticks, size_label, styled
+from sciml.plots.style import CONTROL, PREDICTION, place_label, plain_log_ticks, styled
 
 _MOST_PANELS = 4
 
@@ -56,7 +56,7 @@ def plot_work_precision(timings: Sequence[Mapping[str, Any]]) -> Figure:
         panel.set_yscale("log")
         plain_log_ticks(panel.xaxis)
         plain_log_ticks(panel.yaxis)
-        panel.set_title(f"{size_label(row['resolution'])} points per axis")
+        panel.set_title(f"tested at {', '.join(place_label(row).splitlines())}")
         panel.set_xlabel("time [ms a sample]")
         panel.grid(True)
     fig.axes[0].set_ylabel("relative L2 error [–]")

@@ -74,12 +74,19 @@ def interpolated_rollout(
     channels: int,
     grid: Grid,
 ) -> Tensor:
-    """The control of `interleaved_rollout`: the roll-out from every r-th frame, interpolated in time by a cubic spline."""
-    first = frames.unflatten(1, (-1, refinement, channels))[:, :, 0].flatten(1, 2)
-    series = torch.cat([first, rollout(predict, first, steps)], 1).unflatten(1, (-1, channels)).movedim(2, 1)
+    """The control of `interleaved_rollout`: one series of frames Δ apart, interpolated in time by a cubic spline.
+
+    It is the series that ends with the last known frame, so that the control starts from what is newest, as the model does.
+    """
+    series = frames.unflatten(1, (-1, refinement, channels))[:, :, -1].flatten(1, 2)
+    series = (
+        torch.cat([series, rollout(predict, series, steps)], 1).unflatten(1, (-1, channels)).movedim(2, 1)
+    )
     coarse = Grid([Axis("frame", series.shape[2], convention="vertices"), *grid])
     fine = Grid([coarse.axes[0].resized((series.shape[2] - 1) * refinement + 1), *grid])
-    found = interpolate(series, coarse, fine)[:, :, frames.shape[1] // channels :]
+    # the series begins refinement - 1 fine frames after the first
+    first = frames.shape[1] // channels - (refinement - 1)
+    found = interpolate(series, coarse, fine)[:, :, first : first + (steps - 1) * refinement + 1]
     return found.movedim(1, 2).flatten(1, 2)
 
 

@@ -9,10 +9,11 @@ conditions as its two groups, both betas 0.99, the same learning rate.
 
 from __future__ import annotations
 
+import math
 import statistics
-import tempfile
 from collections.abc import Mapping
 
+import recorded
 import torch
 from recorded import Record
 
@@ -20,8 +21,6 @@ import pdes.benchmarks
 from pdes import Problem, point_residual
 from sciml.assemble import assemble
 from sciml.config import Component, Config, PointsConfig, Stage, TrainConfig
-from sciml.config_file import dump_config
-from sciml.train import RunFolder, Trainer, TrainingError
 
 BENCHMARKS = ("burgers_shock", "schroedinger", "kovasznay", "beltrami", "helmholtz_2d", "klein_gordon")
 SEEDS = (0, 1, 2)
@@ -79,23 +78,16 @@ def configuration(benchmark: str, balancer: str, seed: int, seconds: float) -> C
 def measure(benchmark: str, balancer: str, seed: int, seconds: float) -> Record:
     """One run: its relative L2, infinite where it diverges, and how many steps it took."""
     config = configuration(benchmark, balancer, seed, seconds)
-    task, model, rule, _ = assemble(config)
-    with tempfile.TemporaryDirectory() as folder:
-        run = RunFolder(folder)
-        run.create(dump_config(config))
-        trainer = Trainer(task, model, config.train, rule, run)
-        try:
-            trainer.fit()
-            error = task.validate(model)["rel_l2"]
-        except TrainingError:
-            error = float("inf")
+    task, model, rules, _ = assemble(config)
+    steps, finite = recorded.fit(config, task, model, rules)
+    error = task.validate(model)["rel_l2"] if finite else math.inf
     return {
         "benchmark": benchmark,
         "balancer": balancer,
         "seed": seed,
         "seconds": seconds,
         "rel_l2": error,
-        "steps": trainer.step,
+        "steps": steps,
     }
 
 

@@ -6,14 +6,15 @@ neuraloperator see their own grid embedding and know nothing of where points lie
 
 from __future__ import annotations
 
+import math
 import statistics
-import tempfile
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import recorded
 import torch
 from recorded import Record
 from torch import Tensor
@@ -21,11 +22,9 @@ from torch import Tensor
 from operators import Operator
 from sciml.assemble import assemble
 from sciml.config import Component, Config, DataConfig, RolloutConfig, Stage, TrainConfig
-from sciml.config_file import dump_config
 from sciml.data import make_resolutions
-from sciml.evaluate import super_resolution
+from sciml.evaluate import resolution_of, super_resolution
 from sciml.tasks import NormalizedOperator, OperatorTask
-from sciml.train import RunFolder, Trainer, TrainingError
 
 PEER = "neuraloperator "
 FILES = {
@@ -148,29 +147,28 @@ def configuration(problem: str, model: str, seed: int, seconds: float, data: Pat
 def measure(problem: str, model: str, seed: int, seconds: float, data: str) -> Record:
     """One run: its relative L2 on each test file, infinite where it diverges, and how many steps it took."""
     config = configuration(problem, model, seed, seconds, Path(data))
-    task, network, rule, _ = assemble(config)
+    task, network, rules, _ = assemble(config)
     assert isinstance(task, OperatorTask)
     assert isinstance(network, NormalizedOperator)
     if model not in OURS:
         torch.manual_seed(seed)
         old = network.operator
         network.operator = Peer(old.in_channels, old.out_channels, model.removeprefix(PEER), list(old.grid))
-    with tempfile.TemporaryDirectory() as folder:
-        run = RunFolder(folder)
-        run.create(dump_config(config))
-        trainer = Trainer(task, network, config.train, rule, run)
-        try:
-            trainer.fit()
-            rows = super_resolution(task.predictor(network), task.grid, task.tests)
-        except TrainingError:
-            rows = []
+    steps, finite = recorded.fit(config, task, network, rules)
+    if finite:
+        rows = super_resolution(task.predictor(network), task.grid, task.tests)
+    else:
+        rows = [
+            {"resolution": resolution_of(test.grid), "rel_l2": math.inf, "interpolated_rel_l2": None}
+            for test in task.tests
+        ]
     return {
         "problem": problem,
         "model": model,
         "seed": seed,
         "seconds": seconds,
         "parameters": sum(p.numel() * (2 if p.is_complex() else 1) for p in network.parameters()),
-        "steps": trainer.step,
+        "steps": steps,
         "rel_l2": {str(row["resolution"]): row["rel_l2"] for row in rows},
         "interpolated": {str(row["resolution"]): row["interpolated_rel_l2"] for row in rows},
     }

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
+from sciml.config import Config
+from sciml.config_file import dump_config
 from sciml.data.atomic import atomic_path
+from sciml.optim import Balancer
+from sciml.tasks import Task
+from sciml.train import RunFolder, Trainer, TrainingError
 
 WORKERS = 2
 Record = dict[str, Any]
@@ -32,3 +40,16 @@ def complete(file: Path, measure: Callable[..., Record], runs: Iterable[tuple]) 
             with atomic_path(file) as temporary:
                 temporary.write_text(json.dumps(records, indent=1), encoding="utf-8")
             yield records[futures[future]]
+
+
+def fit(config: Config, task: Task, model: nn.Module, balancers: Sequence[Balancer]) -> tuple[int, bool]:
+    """Train in a folder that is thrown away: the steps taken, and whether all stayed finite."""
+    with tempfile.TemporaryDirectory() as folder:
+        run = RunFolder(folder)
+        run.create(dump_config(config))
+        trainer = Trainer(task, model, config.train, balancers, run)
+        try:
+            trainer.fit()
+        except TrainingError:
+            return trainer.step, False
+    return trainer.step, True

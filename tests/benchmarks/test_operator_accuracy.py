@@ -1,6 +1,6 @@
 """How accurate operators become, at the training resolution and zero-shot at others. Run by `make bench-operators`.
 
-SCIML_BENCH_SECONDS shortens all budgets, and then nothing is asserted. Data sets are made in the folder
+SCIML_BENCH_SECONDS shortens all budgets, and then no error is asserted, only that resolutions agree. Data sets are made in the folder
 SCIML_OPERATOR_DATA (runs/operators/data) where it does not hold them. Each run has the machine to itself.
 """
 

@@ -1,13 +1,17 @@
 import json
 
 import pytest
+import torch
 
 import sciml.comparison
+from pdes import Axis, Grid
 from sciml.assemble import assemble
 from sciml.cli import main
 from sciml.comparison import compare
-from sciml.config import Component, Config, DataConfig, Stage, TrainConfig
+from sciml.config import Component, Config, DataConfig, RolloutConfig, Stage, TrainConfig
 from sciml.config_file import dump_config
+from sciml.data import write_well
+from sciml.experiment import evaluate
 from sciml.train import RunFolder, save_model
 
 
@@ -63,6 +67,43 @@ def test_seeds_of_one_resolution_have_a_headline(run, tmp_path, monkeypatch):
     report, _ = compare([run(0), run(1)], tmp_path / "both")
     assert report["rel_l2"] == pytest.approx(0.2)
     assert report["rel_l2_interval"] == pytest.approx([0.2 - 1.27062, 0.2 + 1.27062], rel=1e-5)
+
+
+def test_files_coarser_in_time_have_no_place_in_the_row_of_a_roll_out(tmp_path, monkeypatch):
+    grid = Grid([Axis("x", 16, periodic=True)])
+    files = {}
+    for name, frames in (("slow", 5), ("fast", 9)):
+        fields = torch.rand(2, frames, 16, generator=torch.Generator().manual_seed(frames))
+        times = [4 * i / (frames - 1) for i in range(frames)]
+        files[name] = str(write_well(tmp_path / f"{name}.h5", {"w": fields}, grid, times=times, name=name))
+
+    def write(name, last):
+        folder = RunFolder(tmp_path / name)
+        config = Config(
+            output=str(folder.path),
+            data=DataConfig([files[name]], [files[name]], ["w[0:1]"], [f"w[1:{last}]"]),
+            model=Component("FNO", {"modes": [4], "width": 4, "layers": 1}),
+            train=TrainConfig([Stage("Adam", steps=1)], rollout=RolloutConfig()),
+        )
+        _, model, _, description = assemble(config)
+        folder.create(dump_config(config))
+        save_model(folder.path, model, description)
+        return str(folder.path)
+
+    seen = {}
+
+    def watched(folder, *, data, **options):
+        seen[folder.name] = data
+        return evaluate(folder, data=data, **options)
+
+    monkeypatch.setattr(sciml.comparison, "evaluate", watched)
+    report, _ = compare([write("slow", 5), write("fast", 9)], tmp_path / "both")
+    assert seen == {"slow": [files["slow"], files["fast"]], "fast": [files["fast"]]}
+    places = [(cell["train_interval"], cell["interval"], cell["protocol"]) for cell in report["matrix"]]
+    assert places == [
+        (1.0, 1.0, "high-to-high"), (1.0, 0.5, "low-to-high"), (0.5, 0.5, "high-to-high"),
+    ]  # fmt: skip
+    assert [len(curve["times"]) for curve in report["rollout"]] == [4, 7, 8]
 
 
 def test_what_does_not_belong_together(run, capsys):

@@ -47,3 +47,11 @@ def test_walls_have_nested_grids(recipes):
     assert errors[-1] <= 0.01 < errors[-2]
     assert 3 < errors[-2] / errors[-1] < 6
     assert all(attempt["dt"] is None for attempt in found["attempts"])
+
+
+def test_the_search_ends_in_time(recipes, heat_set, monkeypatch):
+    monkeypatch.setitem(equal_accuracy.__globals__, "_BUDGET_S", 0.0)
+    test = heat_set(n=64)
+    found = equal_accuracy(off_by(test, 0.01), Physics(recipes["heat"], {}, test), test)
+    assert [attempt["resolution"] for attempt in found["attempts"]] == [4]
+    assert found["solver_why"].endswith("on 4 points; the search ended after 0 s")

@@ -85,7 +85,9 @@ def test_the_kernel_agrees_with_torch(length, m, rank, weighted, seed):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(config, "_kernel", lambda: None)
         expected = config_direction(gradients, weights, length)
-    torch.testing.assert_close(found, expected, rtol=1e-7, atol=1e-9 * float(expected.norm()))
+    # where the gradients cancel in the update, what is left is the rounding of their size
+    rounding = 1e-14 * float(gradients.norm())
+    torch.testing.assert_close(found, expected, rtol=1e-7, atol=1e-9 * float(expected.norm()) + rounding)
 
 
 def test_large_float32_gradients_keep_their_rank():

@@ -106,11 +106,21 @@ def test_frames_finer_in_time_are_rolled_out_from_each_of_them():
     grid = Grid([Axis("x", 2, periodic=True)])
     frames, expected = frames.expand(-1, -1, 2), expected.expand(-1, -1, 2)
     torch.testing.assert_close(interleaved_rollout(predict, frames, 3, 3, 2), expected)
-    # the spline's ends are cubic, too, so that it is exact
+    # and a spline of cubics is exact
     torch.testing.assert_close(interpolated_rollout(predict, frames, 3, 3, 2, grid), expected)
     assert torch.equal(
         interleaved_rollout(predict, frames[:, ::3], 3, 1, 2), rollout(predict, frames[:, ::3], 3)
     )
+
+
+def test_the_control_in_time_starts_from_the_last_known_frame():
+    """A model that predicts no change: all that it knows is the newest frame."""
+    grid = Grid([Axis("x", 2, periodic=True)])
+    frames = torch.tensor([0.0, 0.0, 0.0, 0.0, 0.0, 8.0])[None, :, None].expand(-1, -1, 2)
+    found = interpolated_rollout(lambda last: last[:, -1:], frames, 5, 3, 1, grid)
+    assert found.shape == (1, 13, 2)
+    # knots at every third frame from the newest on
+    torch.testing.assert_close(found[0, 2::3], torch.full((4, 2), 8.0))
 
 
 def test_a_test_file_finer_in_time_is_compared_at_all_its_frames(files, tmp_path):
