@@ -43,7 +43,7 @@ bench-pinn: $(STAMP)
 # Those of operators, about five hours; equal times are measured two at a time with a thread each.
 bench-operators: $(STAMP)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[dev,bench]"
-	$(BIN)/pytest -m bench -s tests/benchmarks/test_operator_accuracy.py tests/benchmarks/test_operator_table.py
+	$(BIN)/pytest -m bench -s $(addprefix tests/benchmarks/, test_operator_speed.py test_operator_accuracy.py test_operator_table.py)
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix .
