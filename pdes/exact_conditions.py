@@ -11,6 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from pdes import native
 from pdes.conditions import Condition, Dirichlet, Initial, Periodic, Value, prescribed
 from pdes.derivatives.function_jet import function_jet
 from pdes.derivatives.jet import Jet
@@ -158,11 +159,12 @@ class ExactConditions(nn.Module):
         """The jets of S + G and F: they do not change while the points stay, so those of the last batches are kept."""
         layout = points.layout
         z = layout.split(points.rows)[0]
-        for kept in self._jets:
+        for kept in () if native.watched() else self._jets:
             if kept.layout == layout and kept.points.dtype == z.dtype and torch.equal(kept.points, z):
                 return kept.lift, kept.factor
         new = _KnownJets(layout, z, *(function_jet(f, z, layout) for f in (self.lift, self.factor)))
-        self._jets.append(new)
+        if not native.watched():
+            self._jets.append(new)
         return new.lift, new.factor
 
     def _check(self, problem: Problem, conditions: Sequence[Condition]) -> None:

@@ -75,10 +75,15 @@ def _keep_freed_memory() -> None:
     mallopt(_TRIM_THRESHOLD, 2 * _LARGEST_KEPT)
 
 
+def watched() -> bool:
+    """Whether the operations of torch are watched or recorded, so that what is done must be seen in them."""
+    return bool(torch._C._len_torch_dispatch_stack())
+
+
 def readable(tensor: Tensor) -> bool:
-    """Whether kernels can read this tensor: numbers on the CPU, none that torch.func has put in their place, and none that
-    autocast means to round."""
-    if torch.is_autocast_enabled("cpu"):
+    """Whether kernels can read this tensor: numbers on the CPU, none that torch.func has put in their place, none that
+    autocast means to round, and none whose operations are watched."""
+    if torch.is_autocast_enabled("cpu") or watched():
         return False
     plain = type(tensor) in (Tensor, torch.nn.Parameter) and tensor.device.type == "cpu"
     return plain and tensor.dtype in C_TYPES and not torch._C._are_functorch_transforms_active()

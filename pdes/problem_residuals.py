@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -49,6 +49,7 @@ class ProblemResiduals:
         self._batch: Mapping[str, Tensor] | None = None
         self._sets: list[tuple[str, Tensor]] = []
         self._collapsed = self._plans | {"interior": replace(self._plans["interior"], anywhere=False)}
+        self._looked_at: Tensor | None = None
         self._layouts: dict[Any, list[tuple[list[int], PassLayout]]] = {}
         self._passes: dict[bool, list[tuple[list[int], JetPass]]] = {}
 
@@ -117,6 +118,11 @@ class ProblemResiduals:
         self._prepare(batch)
         return self._plain and self._try(network, shared=True)
 
+    def layout(self, batch: Mapping[str, Tensor]) -> Hashable:
+        """What of the residuals is found by looking at the points: which derivatives stand for others."""
+        self._prepare(batch)
+        return tuple(repr(plan) for plan in self._collapsed.values())
+
     @property
     def _plain(self) -> bool:
         """Whether neither the equation nor a condition differentiates what jets do not hold."""
@@ -137,8 +143,10 @@ class ProblemResiduals:
         for condition in problem.conditions:
             name = condition.name
             condition.residual(batch[name], problem.domain, partial(note, name))
-        if not self._collapsed["interior"].anywhere:
-            collapsed = collapse(problem.pde, self._plans["interior"], batch["interior"], problem.inputs)
+        interior = batch["interior"]
+        if not self._collapsed["interior"].anywhere and interior is not self._looked_at:
+            collapsed = collapse(problem.pde, self._plans["interior"], interior, problem.inputs)
+            self._looked_at = interior
             if collapsed != self._collapsed["interior"]:
                 self._collapsed, self._layouts = self._plans | {"interior": collapsed}, {}
         self._batch, self._passes = batch, {}

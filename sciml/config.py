@@ -169,6 +169,8 @@ class TrainConfig:
     incremental : an operator's Fourier modes join the training one after another; by default all are trained from the beginning
     precision : "bfloat16" or "float16" run an operator's matrix products in half precision; weights and spectral
         convolutions stay in float32
+    compile : of a PINN with a first-order or quasi-Newton optimiser, torch.compile the losses at the first step, and use that if it is faster
+        than our own kernels
     max_seconds : stop training at this wall-clock budget, finish the schedules by then, and write the report
     gradient_clip : largest norm of the gradient of a first-order optimiser; none by default
     log_every : steps between two lines of metrics.jsonl
@@ -188,6 +190,7 @@ class TrainConfig:
     rollout: RolloutConfig | None = None
     incremental: IncrementalConfig | None = None
     precision: Literal["full", "bfloat16", "float16"] = "full"
+    compile: bool = False
     max_seconds: float | None = None
     gradient_clip: float | None = None
     log_every: int = 50

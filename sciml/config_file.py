@@ -128,6 +128,8 @@ def _validate(config: Config) -> None:
         raise ValueError(
             f"train.precision {config.train.precision} is for operators whose dtype is float32; leave it at full"
         )
+    if config.train.compile and config.problem is None:
+        raise ValueError("train.compile is for a problem; leave it out where an operator is trained on data")
     if not 0 <= config.points.adaptive <= 1:
         raise ValueError(f"points.adaptive is a share from 0 to 1, not {config.points.adaptive}")
     if config.data is not None:

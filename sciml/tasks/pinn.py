@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -131,6 +131,9 @@ class PinnTask(Task):
         measured = {name: self._measured(name, r) for name, r in self._residuals(model, batch).items()}
         # as a dot product the mean square has the cheaper backward pass
         return {name: r @ r / len(r) for name, r in measured.items()}
+
+    def layout(self, batch: Mapping[str, Tensor]) -> Hashable:
+        return self._residuals.layout(batch)
 
     def _measured(self, name: str, values: Tensor) -> Tensor:
         """Residuals (n,) or rows of their Jacobian (n, P), transformed so that a mean of squares is the norm asked for."""

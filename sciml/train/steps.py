@@ -16,6 +16,7 @@ from sciml.config import TrainConfig
 from sciml.optim import Balance, Balancer, WeightedSum, loss_gradients
 from sciml.optim.sketch import RowSketch
 from sciml.tasks.task import Task
+from sciml.train.compiled import CompiledLosses
 from sciml.train.precision import Precision
 
 
@@ -39,8 +40,10 @@ class Stepper(ABC):
         optimizer: torch.optim.Optimizer,
         balancer: Balancer,
         config: TrainConfig,
+        compiled: CompiledLosses | None = None,
     ) -> None:
         self.task, self.model, self.parameters = task, model, parameters
+        self.compiled = compiled
         self.optimizer, self.balancer, self.config = optimizer, balancer, config
         self.precision = Precision(config.precision, parameters[0].device)
         self.losses: dict[str, Tensor] = {}
@@ -72,9 +75,17 @@ class Stepper(ABC):
                 balance = replace(balance, gradients=loss_gradients(losses, self.parameters))
             self.record = balance.record(list(self.losses))
 
+    def choose(self, batch: Any) -> None:
+        """Find out whether compiled losses make steps faster, where that is asked and not known yet."""
+        if self.compiled is not None and self.compiled.undecided and self.needs != ResidualStepper.needs:
+            state = self.balancer.state_dict()
+            with torch.random.fork_rng():
+                self.compiled.choose(self.model, batch, partial(self._evaluate, batch, False))
+            self.balancer.load_state_dict(state)
+
     def _losses(self, batch: Any) -> dict[str, Tensor]:
         with self.precision.autocast():
-            return self.task.losses(self.model, batch)
+            return (self.compiled or self.task.losses)(self.model, batch)
 
     def _require_full_precision(self) -> None:
         if self.precision.name != "full":

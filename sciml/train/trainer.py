@@ -15,6 +15,7 @@ from sciml.config import Stage, TrainConfig
 from sciml.optim import Balancer, learning_rate_factor, make_optimizer
 from sciml.optim.by_name import load_optimizer_state
 from sciml.tasks.task import Task
+from sciml.train.compiled import CompiledLosses
 from sciml.train.early_stopping import EarlyStopping
 from sciml.train.incremental import IncrementalModes
 from sciml.train.progress import Progress
@@ -61,6 +62,7 @@ class Trainer:
         self._lengths = [self._length(stage) for stage in config.stages]
         self._modes = None if config.incremental is None else IncrementalModes(model, config.incremental)
         self._average = None if config.ema is None else _average(model, config.ema)
+        self._compiled = CompiledLosses(task) if config.compile else None
         self._stopping = None if config.patience is None else EarlyStopping(config.patience)
         steppers = [self._make_stepper(index) for index in range(len(config.stages))]
         self._stepper = steppers[0]
@@ -81,7 +83,13 @@ class Trainer:
         except ValueError as error:
             raise ValueError(f"train.stages[{index}]: {error}") from error
         return stepper_for(optimizer)(
-            self.task, self.model, self.parameters, optimizer, self.balancers[index], self.config
+            self.task,
+            self.model,
+            self.parameters,
+            optimizer,
+            self.balancers[index],
+            self.config,
+            self._compiled,
         )
 
     def resume(self, device: torch.device) -> None:
@@ -112,6 +120,7 @@ class Trainer:
             "average": self._average,
             "stopping": self._stopping,
             "modes": self._modes,
+            "compiled": self._compiled,
             "precision": self._stepper.precision,
         }
         return {name: part for name, part in parts.items() if part is not None}
@@ -230,6 +239,7 @@ class Trainer:
         for group in self._stepper.optimizer.param_groups:
             group["lr"] = group.setdefault("initial_lr", group["lr"]) * factor
         try:
+            self._stepper.choose(batch)
             self._stepper.take(batch, log=(self.step + 1) % self.config.log_every == 0)
         except FloatingPointError as error:
             raise TrainingError(f"step {self.step}: {error}; {self._advice()}") from error
