@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -29,14 +31,15 @@ def collapse(pde: PDE, plan: JetPlan, points: Tensor, inputs: Mapping[str, Point
     for products and compositions add up likewise (collapsed Taylor mode).
 
     Whether coefficients are constant is seen by running the residual on random values at ``points`` (n, d), and holds for these
-    points. What is learned is no constant.
+    points; and for all, ``anywhere`` of the plan, where the residual looks at no coordinate and no given field. What is learned is
+    no constant.
 
     Source: F. Dangel, T. Siebert, M. Zeinhofer, A. Walther, arXiv:2505.13644, for sums of directions.
     """
     if plan.indices is None:
         return plan
     plain = [index for index in plan.indices if isinstance(index, tuple)]
-    coefficients, nonlinear = _coefficients(pde, plain, points, inputs)
+    coefficients, nonlinear, anywhere = _coefficients(pde, plain, points, inputs)
     names = list(coefficients)
     reduced, pivots = (
         _row_echelon(torch.stack([coefficients[name] for name in names], 1)) if names else ([], [])
@@ -52,25 +55,51 @@ def collapse(pde: PDE, plan: JetPlan, points: Tensor, inputs: Mapping[str, Point
             stand_ins[names[pivot]] = Combination(terms)
             carried.append(Combination(terms))
     indices = closure(carried)
-    return JetPlan(indices, stand_ins=stand_ins) if len(indices) < len(plan.indices) else plan
+    fewer = len(indices) < len(plan.indices)
+    return (
+        JetPlan(indices, stand_ins=stand_ins, anywhere=anywhere)
+        if fewer
+        else replace(plan, anywhere=anywhere)
+    )
+
+
+class _Watched(State):
+    """A state that notes what a residual looks at."""
+
+    def __init__(self, values: Mapping[str, Tensor]) -> None:
+        super().__init__(values)
+        self.seen: set[str] = set()
+
+    def __getattr__(self, name: str) -> Tensor:
+        value = super().__getattr__(name)
+        self.seen.add(name)
+        return value
+
+
+@lru_cache(maxsize=4)
+def _random_values(number: int, n: int) -> Sequence[Tensor]:
+    """``number`` samples of ``n`` values of all sizes."""
+    generator = torch.Generator().manual_seed(0)
+
+    def sample() -> Tensor:
+        sizes = 10 ** (4 * torch.rand(n, generator=generator, dtype=torch.float64) - 2)
+        return sizes * torch.randn(n, generator=generator, dtype=torch.float64)
+
+    return [sample() for _ in range(number)]
 
 
 def _coefficients(
     pde: PDE, indices: list[MultiIndex], points: Tensor, inputs: Mapping[str, PointInput]
-) -> tuple[dict[MultiIndex, Tensor], list[MultiIndex]]:
-    """The constant coefficients, by residual and field, of the derivatives that have such; and the derivatives used otherwise."""
-    generator = torch.Generator().manual_seed(0)
+) -> tuple[dict[MultiIndex, Tensor], list[MultiIndex], bool]:
+    """The constant coefficients, by residual and field, of the derivatives that have such; the derivatives used otherwise;
+    and whether other points would show the same."""
     z = points.detach().double()
-
-    def sample() -> Tensor:
-        sizes = 10 ** (4 * torch.rand(len(z), generator=generator, dtype=torch.float64) - 2)
-        values = sizes * torch.randn(len(z), generator=generator, dtype=torch.float64)
-        return values.to(z.device).requires_grad_()
-
-    leaves = {(field, index): sample() for field in range(len(pde.fields)) for index in indices}
+    keys = [(field, index) for field in range(len(pde.fields)) for index in indices]
+    samples = _random_values(len(keys), len(z))
+    leaves = {key: v.to(z.device).detach().requires_grad_() for key, v in zip(keys, samples, strict=True)}
     fields = {name: leaves[field, ()] for field, name in enumerate(pde.fields)}
     with torch.enable_grad():
-        state = State(known_values(pde, z, inputs) | fields)
+        state = _Watched(known_values(pde, z, inputs) | fields)
         residuals = pde.named_residual(state, JetDerivatives(pde.coords, leaves))
         rows = [
             torch.autograd.grad(r.sum(), list(leaves.values()), create_graph=True, allow_unused=True)
@@ -92,7 +121,8 @@ def _coefficients(
                 nonlinear.add(index)
             found[index].append(first)
     linear = {index: torch.stack(found[index]) for index in indices if index in used - nonlinear}
-    return linear, [index for index in indices if index in nonlinear]
+    anywhere = state.seen <= set(pde.fields)
+    return linear, [index for index in indices if index in nonlinear], anywhere
 
 
 def _row_echelon(matrix: Tensor) -> tuple[list[list[float]], list[int]]:

@@ -38,6 +38,42 @@ def known_values(pde: PDE, points: Tensor, inputs: Mapping[str, PointInput]) -> 
     return values
 
 
+class PassLayout:
+    """How several sets of points go through a network in one pass, wherever they are.
+
+    Parameters
+    ----------
+    sets : the number of points of each set, and the plan of the derivatives needed there, which jets must be able to give
+
+    Attributes
+    ----------
+    order : the sets in the order of the pass
+    indices, counts : its derivatives, and at how many points each is held
+    sizes, names : of the pieces that the output falls into, the number of points; the set, and what its residuals call the derivative
+    rows : number of derivatives at points that go through the network: what the pass costs
+    """
+
+    def __init__(self, pde: PDE, sets: Sequence[tuple[int, JetPlan]]) -> None:
+        self.plans = [plan for _, plan in sets]
+        needed = [plan.indices or () for plan in self.plans]
+        sizes = [n for n, _ in sets]
+        # a derivative is held up to the last set that needs it, so those that need the most come first
+        self.order = order = sorted(range(len(sets)), key=lambda k: -len(needed[k]))
+        self.indices = closure(index for some in needed for index in some)
+        last = [max(p for p, k in enumerate(order) if index in needed[k]) for index in self.indices]
+        self.counts = [sum(sizes[k] for k in order[: p + 1]) for p in last]
+        self.rows = sum(self.counts)
+        # one piece for each derivative and each set that it is held at
+        pieces = [(k, index) for index, p in zip(self.indices, last, strict=True) for k in order[: p + 1]]
+        fields = range(len(pde.fields))
+        self.sizes = [sizes[k] for k, _ in pieces] * len(fields)
+        self.names = [
+            (k, [(field, name) for name in self.plans[k].names(index)])
+            for field in fields
+            for k, index in pieces
+        ]
+
+
 class JetPass:
     """One pass of a network at several sets of points, each with the derivatives that are needed there.
 
@@ -45,45 +81,25 @@ class JetPass:
 
     Parameters
     ----------
-    sets : points (n, d) and the plan of the derivatives needed there, which jets must be able to give
+    points : of each set, (n, d)
     """
 
     def __init__(
-        self, pde: PDE, sets: Sequence[tuple[Tensor, JetPlan]], inputs: Mapping[str, PointInput]
+        self, pde: PDE, layout: PassLayout, points: Sequence[Tensor], inputs: Mapping[str, PointInput]
     ) -> None:
-        self._pde = pde
-        needed = [plan.indices or () for _, plan in sets]
-        sizes = [len(points) for points, _ in sets]
-        # a derivative is held up to the last set that needs it, so those that need the most come first
-        order = sorted(range(len(sets)), key=lambda k: -len(needed[k]))
-        indices = closure(index for some in needed for index in some)
-        last = [max(p for p, k in enumerate(order) if index in needed[k]) for index in indices]
-        counts = [sum(sizes[k] for k in order[: p + 1]) for p in last]
-        # the pieces that the output falls into: one for each derivative and each set that it is held at
-        pieces = [(k, index) for index, p in zip(indices, last, strict=True) for k in order[: p + 1]]
-        fields = range(len(pde.fields))
-        self._sizes = [sizes[k] for k, _ in pieces] * len(fields)
-        self._names = [
-            (k, [(field, name) for name in sets[k][1].names(index)])
-            for field in fields
-            for k, index in pieces
-        ]
-        self._known = [known_values(pde, points.detach(), inputs) for points, _ in sets]
+        self._pde, self._layout = pde, layout
+        self._known = [known_values(pde, z.detach(), inputs) for z in points]
         self._zeros: list[dict[tuple[int, MultiIndex], Tensor]] = [
             {
-                (field, name): torch.zeros_like(points[:, 0])
+                (field, name): torch.zeros_like(z[:, 0])
                 for name, stand_in in plan.stand_ins.items()
-                for field in fields
+                for field in range(len(pde.fields))
                 if stand_in is None
             }
-            for points, plan in sets
+            for z, plan in zip(points, layout.plans, strict=True)
         ]
-        self._points = Jet.of_coordinates(torch.cat([sets[k][0].detach() for k in order]), indices, counts)
-
-    @property
-    def rows(self) -> int:
-        """Number of derivatives at points that go through the network: what the pass costs."""
-        return len(self._points.rows)
+        together = torch.cat([points[k].detach() for k in layout.order])
+        self._points = Jet.of_coordinates(together, layout.indices, layout.counts)
 
     def states(self, network: Network, tape: list[Record] | None = None) -> list[tuple[State, Derivative]]:
         """The state at each set of points, and the ``d`` that differentiates it."""
@@ -91,9 +107,9 @@ class JetPass:
         points = Jet(self._points.layout, self._points.rows, tape)
         jet: Any = network(points)  # type: ignore[arg-type]
         check_output(pde, jet, points.shape[0])
-        columns = jet.rows.T.reshape(-1).split(self._sizes)
+        columns = jet.rows.T.reshape(-1).split(self._layout.sizes)
         components = [dict(zeros) for zeros in self._zeros]
-        for (k, names), column in zip(self._names, columns, strict=True):
+        for (k, names), column in zip(self._layout.names, columns, strict=True):
             for name in names:
                 components[k][name] = column
         return [

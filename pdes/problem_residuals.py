@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import torch
@@ -14,7 +16,7 @@ from pdes.collapse import collapse
 from pdes.conditions import Evaluate
 from pdes.derivatives.plan import JetPlan
 from pdes.derivatives.tape import Record
-from pdes.jet_pass import JetPass, Network, known_values
+from pdes.jet_pass import JetPass, Network, PassLayout, known_values
 from pdes.pde import Derivative, State
 from pdes.problem import Problem
 from pdes.residual import plan_derivatives, point_residual, point_state
@@ -36,7 +38,8 @@ class ProblemResiduals:
 
     Jets give the derivatives where they can: whether an equation or a condition allows it is found by running it once,
     and whether a network does by running it once. The others are left to automatic differentiation, and the log says
-    so. What depends on the points alone is kept while they stay the same object.
+    so. What depends on the points alone is kept while they stay the same object, and what depends on their numbers while these
+    stay.
     """
 
     def __init__(self, problem: Problem) -> None:
@@ -45,7 +48,8 @@ class ProblemResiduals:
         self._fits: WeakKeyDictionary[Network, bool] = WeakKeyDictionary()
         self._batch: Mapping[str, Tensor] | None = None
         self._sets: list[tuple[str, Tensor]] = []
-        self._collapsed = self._plans
+        self._collapsed = self._plans | {"interior": replace(self._plans["interior"], anywhere=False)}
+        self._layouts: dict[Any, list[tuple[list[int], PassLayout]]] = {}
         self._passes: dict[bool, list[tuple[list[int], JetPass]]] = {}
 
     def _plan(self) -> dict[str, JetPlan]:
@@ -133,8 +137,10 @@ class ProblemResiduals:
         for condition in problem.conditions:
             name = condition.name
             condition.residual(batch[name], problem.domain, partial(note, name))
-        collapsed = collapse(problem.pde, self._plans["interior"], batch["interior"], problem.inputs)
-        self._collapsed = self._plans | {"interior": collapsed}
+        if not self._collapsed["interior"].anywhere:
+            collapsed = collapse(problem.pde, self._plans["interior"], batch["interior"], problem.inputs)
+            if collapsed != self._collapsed["interior"]:
+                self._collapsed, self._layouts = self._plans | {"interior": collapsed}, {}
         self._batch, self._passes = batch, {}
 
     def _states(
@@ -153,28 +159,41 @@ class ProblemResiduals:
     def _grouped(self, *, shared: bool) -> list[tuple[list[int], JetPass]]:
         """The passes of jets, each with the sets of points that it serves."""
         if shared not in self._passes:
-            passes: list[tuple[list[int], JetPass]] = []
-            for k, (name, _) in enumerate(self._sets):
-                if self._plans[name].indices is None:
-                    continue
-                alone = self._pass([k])
-                joined = (
-                    [([*members, k], self._pass([*members, k]), one) for members, one in passes]
-                    if shared
-                    else []
-                )
-                for place, (members, both, before) in enumerate(joined):
-                    if both.rows <= before.rows + alone.rows + _PASS_ROWS:
-                        passes[place] = members, both
-                        break
-                else:
-                    passes.append(([k], alone))
-            self._passes[shared] = passes
+            sizes = tuple(len(points) for _, points in self._sets)
+            if (key := (shared, sizes)) not in self._layouts:
+                self._layouts = {k: v for k, v in self._layouts.items() if k[1] == sizes}
+                self._layouts[key] = self._layout(shared=shared)
+            pde, inputs = self._problem.pde, self._problem.inputs
+            self._passes[shared] = [
+                (members, JetPass(pde, layout, [self._sets[k][1] for k in members], inputs))
+                for members, layout in self._layouts[key]
+            ]
         return self._passes[shared]
 
-    def _pass(self, members: Sequence[int]) -> JetPass:
-        sets = [(points, self._collapsed[name]) for name, points in (self._sets[k] for k in members)]
-        return JetPass(self._problem.pde, sets, self._problem.inputs)
+    def _layout(self, *, shared: bool) -> list[tuple[list[int], PassLayout]]:
+        """The sets of points that go through the network together."""
+
+        def layout(members: Sequence[int]) -> PassLayout:
+            sets = [self._sets[k] for k in members]
+            return PassLayout(
+                self._problem.pde, [(len(points), self._collapsed[name]) for name, points in sets]
+            )
+
+        passes: list[tuple[list[int], PassLayout]] = []
+        for k, (name, _) in enumerate(self._sets):
+            if self._plans[name].indices is None:
+                continue
+            alone = layout([k])
+            joined = (
+                [([*members, k], layout([*members, k]), one) for members, one in passes] if shared else []
+            )
+            for place, (members, both, before) in enumerate(joined):
+                if both.rows <= before.rows + alone.rows + _PASS_ROWS:
+                    passes[place] = members, both
+                    break
+            else:
+                passes.append(([k], alone))
+        return passes
 
     def _try(self, network: Network, *, shared: bool) -> bool:
         return self._fit(network, lambda: [p.states(network) for _, p in self._grouped(shared=shared)])

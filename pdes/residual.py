@@ -12,7 +12,7 @@ from pdes.derivatives.grid import Method
 from pdes.derivatives.plan import JetPlan, Recorder, make_plan
 from pdes.derivatives.tape import Record
 from pdes.grid import Grid
-from pdes.jet_pass import JetPass, Network, PointInput, check_output, known_values
+from pdes.jet_pass import JetPass, Network, PassLayout, PointInput, check_output, known_values
 from pdes.pde import PDE, Derivative, State
 
 
@@ -45,7 +45,8 @@ def point_state(
     inputs = inputs or {}
     _require(pde, "inputs", pde.inputs, inputs)
     if plan is not None and plan.indices is not None:
-        return JetPass(pde, [(points, plan)], inputs).states(network, tape)[0]
+        layout = PassLayout(pde, [(len(points), plan)])
+        return JetPass(pde, layout, [points], inputs).states(network, tape)[0]
     points = points.detach().requires_grad_()
     with torch.enable_grad():
         output = network(points)

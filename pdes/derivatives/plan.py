@@ -22,12 +22,14 @@ class JetPlan:
     Attributes
     ----------
     stand_ins : by derivative, what the residual is given for it where it is not that derivative: a combination, or
-        zero (None); see `pdes.derivatives.collapse`
+        zero (None); see `pdes.collapse`
+    anywhere : whether this holds wherever the points are
     """
 
     indices: tuple[Index, ...] | None
     reason: str = ""
     stand_ins: Mapping[MultiIndex, Combination | None] = field(default_factory=dict)
+    anywhere: bool = True
 
     def names(self, index: Index) -> list[MultiIndex]:
         """The derivatives for which a residual is given that at ``index``."""

@@ -44,8 +44,9 @@ def balancers(equations: list[str], conditions: list[str]) -> dict[str, Componen
     }
 
 
-def _losses(problem: Problem) -> tuple[list[str], list[str]]:
+def losses_of(benchmark: str) -> tuple[list[str], list[str]]:
     """The names of the equations' residuals and of the conditions."""
+    problem: Problem = getattr(pdes.benchmarks, benchmark)()
     fields = len(problem.pde.fields)
     points = problem.domain.sample(2, torch.Generator(), torch.float64)
     residuals = point_residual(
@@ -54,11 +55,14 @@ def _losses(problem: Problem) -> tuple[list[str], list[str]]:
     return list(residuals), [condition.name for condition in problem.conditions]
 
 
+def optimizer_of(balancer: str) -> str:
+    """Adam, but for those with moments of their own, whose update is applied as it is."""
+    return "SGD" if balancer in ("MomentumConFIG", "MultiAdam") else "Adam"
+
+
 def configuration(benchmark: str, balancer: str, seed: int, seconds: float) -> Config:
-    equations, conditions = _losses(getattr(pdes.benchmarks, benchmark)())
+    equations, conditions = losses_of(benchmark)
     component = balancers(equations, conditions)[balancer]
-    # these two have moments of their own, and their update is applied as it is
-    optimizer = "SGD" if balancer in ("MomentumConFIG", "MultiAdam") else "Adam"
     return Config(
         name=f"{benchmark}-{balancer}-{seed}",
         seed=seed,
@@ -68,7 +72,7 @@ def configuration(benchmark: str, balancer: str, seed: int, seconds: float) -> C
         points=PointsConfig(1000, conditions=dict.fromkeys(conditions, 100), resample_every=10),
         model=Component("MLP", {"width": 32, "depth": 4}),
         train=TrainConfig(
-            stages=[Stage(optimizer, steps=10**7, schedule="cosine", options={"lr": 1e-3})],
+            stages=[Stage(optimizer_of(balancer), steps=10**7, schedule="cosine", options={"lr": 1e-3})],
             balancer=component,
             max_seconds=seconds,
         ),

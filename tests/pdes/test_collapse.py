@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
@@ -82,10 +84,19 @@ def test_fewer_derivatives_give_the_same_residuals_and_gradients(name):
 def test_what_is_not_constant_is_carried_by_itself():
     points = torch.rand(200, 2, dtype=torch.float64)
     plain, collapsed, _ = plans(InTheMiddle(), points)
-    assert collapsed == plain
+    assert collapsed == replace(plain, anywhere=False)
     # where there is one viscosity there is one combination; the slope is not in it
     _, outside, _ = plans(InTheMiddle(), points * torch.tensor([0.3, 1.0]))
     assert outside.stand_ins == {(1,): Combination(((1.0, (1,)), (-1.0, (0, 0)))), (0, 0): None}
+    assert not outside.anywhere
+
+
+@pytest.mark.parametrize(
+    ("pde", "anywhere"), [(Burgers(0.1), True), (Poisson(), False), (Schroedinger(), True)]
+)
+def test_a_plan_holds_anywhere_where_the_residual_looks_at_no_points(pde, anywhere):
+    _, collapsed, _ = plans(pde, torch.rand(20, len(pde.coords), dtype=torch.float64))
+    assert collapsed.anywhere == anywhere
 
 
 def test_a_derivative_of_an_expression_stays_with_automatic_differentiation():

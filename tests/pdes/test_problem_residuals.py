@@ -7,7 +7,7 @@ from torch import nn
 
 import pdes.benchmarks
 from operators import MLP
-from pdes import Darcy, Dirichlet, Initial, Problem, Rectangle
+from pdes import Burgers, Darcy, Dirichlet, Initial, Problem, Rectangle
 from pdes.benchmarks import burgers_shock, kuramoto_sivashinsky
 from pdes.problem_residuals import ProblemResiduals
 from pdes.residual import point_residual
@@ -128,6 +128,41 @@ def test_new_points_are_new_residuals():
     for batch in (first, second, first):
         for key, r in by_automatic_differentiation(problem, network, batch).items():
             torch.testing.assert_close(residuals(network, batch)[key], r)
+
+
+class Layered(Burgers):
+    """A viscosity of 1, and of 2 where x > 1/2."""
+
+    def residual(self, s, d):
+        return {"momentum": d(s.u, "t") - torch.where(s.x > 0.5, 2.0, 1.0) * d(s.u, "xx")}
+
+
+@pytest.mark.parametrize("problem", [burgers_shock(), replace(burgers_shock(), pde=Layered())])
+def test_what_is_kept_from_earlier_points_changes_no_bit(problem):
+    """Points to the left, all points, fewer points: what holds for some is not taken for granted at the others."""
+    network, kept = network_of(problem), ProblemResiduals(problem)
+    left, everywhere, fewer = batch_of(problem), batch_of(problem, 16), batch_of(problem, 8)
+    left["interior"] = left["interior"].clamp(max=0.25)
+    for batch in (left, everywhere, {k: z.flip(0) for k, z in everywhere.items()}, fewer, left):
+        fresh = ProblemResiduals(problem)
+        for tapes in (None, {}):
+            found, expected = (
+                residuals(network, batch, tapes=None if tapes is None else {}) for residuals in (kept, fresh)
+            )
+            for key, r in expected.items():
+                assert torch.equal(found[key], r)
+        for key, r in by_automatic_differentiation(problem, network, batch).items():
+            torch.testing.assert_close(found[key], r, rtol=1e-10, atol=1e-10)
+
+
+def test_as_many_new_points_need_no_new_plan(monkeypatch):
+    problem = burgers_shock()
+    network, residuals = network_of(problem), ProblemResiduals(problem)
+    batch = batch_of(problem)
+    residuals(network, batch)
+    for name in ("collapse", "PassLayout"):
+        monkeypatch.setattr(f"pdes.problem_residuals.{name}", lambda *_, name=name: pytest.fail(name))
+    residuals(network, {key: points.clone() for key, points in batch.items()})
 
 
 def test_no_graph_where_no_gradient_is_wanted():

@@ -1,0 +1,36 @@
+"""Balancers in the set-ups of their papers, the second table of docs/optimizers.md.
+
+A run takes from ten minutes to hours of one core, so it is for a night, or for pieces: results are kept in the folder
+SCIML_PAPER_RESULTS (runs/papers), SCIML_PAPER_SEEDS is their number (1) and SCIML_PAPER_STEPS a share of the papers' steps
+(1): `SCIML_PAPER_STEPS=0.1 pytest -m bench -s tests/benchmarks/test_balancer_papers.py -k burgers`.
+"""
+
+import math
+import os
+from pathlib import Path
+
+import balancer_papers
+import pytest
+import recorded
+
+pytestmark = [pytest.mark.bench]
+SEEDS = int(os.environ.get("SCIML_PAPER_SEEDS", "1"))
+SHARE = float(os.environ.get("SCIML_PAPER_STEPS", "1"))
+FOLDER = Path(os.environ.get("SCIML_PAPER_RESULTS", "runs/papers"))
+RESULTS = FOLDER / "results.json"
+
+
+@pytest.mark.parametrize("benchmark_name", balancer_papers.SETUPS)
+def test_runs(benchmark_name):
+    wanted = balancer_papers.runs(benchmark_name, SEEDS, SHARE)
+    for record in recorded.complete(RESULTS, balancer_papers.measure, wanted):
+        print("\n{benchmark} {balancer} seed {seed}: {rel_l2:.2e}, {seconds:.0f} s".format(**record), end="")
+    records = recorded.load(RESULTS)
+    errors = [records["/".join(map(str, run))]["rel_l2"] for run in wanted]
+    assert all(math.isfinite(error) for error in errors)
+
+
+def test_table():
+    text = balancer_papers.markdown(recorded.load(RESULTS))
+    (FOLDER / "table.md").write_text(text + "\n", encoding="utf-8")
+    print(f"\n{text}")
