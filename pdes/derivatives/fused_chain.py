@@ -19,7 +19,7 @@ from pdes.derivatives.kernels import sigma_of
 from pdes.derivatives.layout import Layout
 from pdes.derivatives.symbol import Symbol
 
-_WIDEST = 128
+_WIDEST = 100
 """Features up to which the kernel was measured to be faster than the steps one after another."""
 
 
