@@ -21,6 +21,8 @@ from sciml.plots.style import (
     styled,
 )
 
+Names = tuple[str, str]
+
 
 @styled
 def plot_comparison(
@@ -29,7 +31,7 @@ def plot_comparison(
     truth: Array,
     grid: Grid,
     *,
-    names: tuple[str, str],
+    names: Names | list[Names],
     units: str = "",
 ) -> Figure:
     """Compare predicted fields with the truth.
@@ -44,14 +46,15 @@ def plot_comparison(
     input, prediction, truth
         Fields (sample, *grid): one channel each; no ``input`` leaves its panels out.
     names
-        Names of the input and of the predicted field.
+        Names of the input and of the predicted field; or a list of such pairs, one for each sample, to show several problems.
     units
         Unit of the predicted field; empty for a dimensionless one.
 
     Raises
     ------
     ValueError
-        For fields that are not (sample, *grid), or a grid of more than three axes.
+        For fields that are not (sample, *grid), a number of names that is not that of the samples, or a grid of more
+        than three axes.
     """
     predicted, true = as_array(prediction), as_array(truth)
     given = None if input is None else as_array(input)
@@ -61,10 +64,15 @@ def plot_comparison(
                 f"plot_comparison: {role} has shape {field.shape}; expected (sample, *grid) = "
                 f"{(len(true), *grid.shape)}, one channel at a time"
             )
+    pairs = names if isinstance(names, list) else [names] * len(true)
+    if len(pairs) != len(true):
+        raise ValueError(
+            f"plot_comparison: names has {len(pairs)} pairs for {len(true)} samples; give one pair, or one for each sample"
+        )
     if len(grid) == 1:
-        return _lines(given, predicted, true, grid.axes[0], names, units)
+        return _lines(given, predicted, true, grid.axes[0], pairs, units)
     if len(grid) == 2:
-        return _maps(given, predicted, true, grid.axes, names, units)
+        return _maps(given, predicted, true, grid.axes, pairs, units)
     if len(grid) == 3:
         last = grid.axes[2]
         middle = last.n // 2
@@ -75,7 +83,7 @@ def plot_comparison(
             predicted[cut],
             true[cut],
             grid.axes[:2],
-            names,
+            pairs,
             units,
             title,
         )
@@ -89,7 +97,7 @@ def _maps(
     predictions: np.ndarray,
     truths: np.ndarray,
     axes: tuple[Axis, ...],
-    names: tuple[str, str],
+    names: list[Names],
     units: str,
     title: str = "",
 ) -> Figure:
@@ -102,12 +110,13 @@ def _maps(
     rows = len(truths)
     width = 2.1 if natural else 2.4
     height = width * (ratio if natural else 0.9)
-    headings = [f"prediction {names[1]}", f"truth {names[1]}", "|error|"]
+    # one problem is named once, at the top; of several, the colour bars name the fields
+    source, result = (f" {name}" for name in names[0]) if len(set(names)) == 1 else ("", "")
+    headings = [f"prediction{result}", f"truth{result}", "|error|"]
     if inputs is not None:
-        headings.insert(0, f"input {names[0]}")
+        headings.insert(0, f"input{source}")
     fig = Figure(figsize=(0.3 + 2.8 * len(headings), rows * (height + 0.3) + (0.8 if title else 0.5)))
     panels = fig.subplots(rows, len(headings), squeeze=False, sharex=True, sharey=True)
-    quantity = label(names[1], units)
     for row, (predicted, true) in enumerate(zip(predictions, truths, strict=True)):
         error = np.abs(predicted - true)
         shared = colours(true)
@@ -124,8 +133,8 @@ def _maps(
             for panel, (field, style) in zip(panels[row], shown, strict=True)
         ]
         if inputs is not None:
-            add_colorbar(images[0], label(names[0]))
-        add_colorbar(images[-2], quantity, shown=[predicted])
+            add_colorbar(images[0], label(names[row][0]))
+        add_colorbar(images[-2], label(names[row][1], units), shown=[predicted])
         add_colorbar(images[-1], label("|error|", units))
         panels[row, 0].set_ylabel(label(second.name))
     for column, heading in enumerate(headings):
@@ -145,7 +154,7 @@ def _lines(
     predictions: np.ndarray,
     truths: np.ndarray,
     axis: Axis,
-    names: tuple[str, str],
+    names: list[Names],
     units: str,
 ) -> Figure:
     x = axis.points().numpy()
@@ -155,7 +164,6 @@ def _lines(
     panels = fig.subplots(
         len(ratios), columns, squeeze=False, sharex=True, gridspec_kw={"height_ratios": ratios}
     )
-    quantity = label(names[1], units)
     for column, (predicted, true) in enumerate(zip(predictions, truths, strict=True)):
         middle, bottom = panels[-2:, column]
         if inputs is not None:
@@ -166,10 +174,10 @@ def _lines(
         bottom.axhline(0.0, color=TRUTH, linewidth=0.6)
         bottom.set_xlabel(label(axis.name))
         panels[0, column].set_title(f"sample {column + 1}")
-    rows = (
-        (quantity, f"error of {quantity}") if inputs is None else (names[0], quantity, f"error of {quantity}")
-    )
-    _name_rows(panels[:, 0], rows)
+    for column, (source, result) in enumerate(names if len(set(names)) > 1 else names[:1]):
+        quantity = label(result, units)
+        rows = (quantity, f"error of {quantity}")
+        _name_rows(panels[:, column], rows if inputs is None else (source, *rows))
     panels[-2, 0].legend(loc="best")
     for panel in panels.flat:
         panel.grid(True)

@@ -13,6 +13,7 @@ CASES = {
     "04_balancing": {"steps": 10, "at_most": 2.0},
     "05_high_accuracy": {"steps": 15, "at_most": 1e-3},
     "06_conditioning": {"harmonics": 8},
+    "07_galerkin": {"seconds": 1.0, "of_the_mean": 1.2, "finest": 33},
 }
 
 
@@ -23,7 +24,7 @@ def test_script(name, tmp_path):
     spec.loader.exec_module(module)
     assert module.main(**CASES[name], output=str(tmp_path / "run")) > 0
     written = {path.name for path in (tmp_path / "run").iterdir()}
-    assert written & {"report.html", "errors.png", "spectrum.png"}
+    assert written & {"report.html", "errors.png", "spectrum.png", "fields.png"}
 
 
 def test_every_script_is_run_and_short():

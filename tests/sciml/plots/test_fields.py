@@ -31,6 +31,24 @@ def test_signed_fields_are_centred_at_zero() -> None:
     assert truth.get_cmap().name == "RdBu_r"
 
 
+def test_several_problems_name_their_own_fields() -> None:
+    grid = Grid([Axis("x", 6), Axis("y", 4)])
+    fields = np.random.default_rng(0).random((2, 6, 4))
+    fig = plot_comparison(fields, fields, fields, grid, names=[("a", "u"), ("u", "a")])
+    bars = [panel.images[0].colorbar for panel in fig.axes[:8]]
+    quantities = [bar.ax.get_ylabel() for bar in bars if bar]  # a prediction shares the truth's
+    assert quantities == ["a [–]", "u [–]", "|error| [–]", "u [–]", "a [–]", "|error| [–]"]
+    assert [panel.get_title() for panel in fig.axes[:4]] == ["input", "prediction", "truth", "|error|"]
+    with pytest.raises(ValueError, match="names has 1 pairs for 2 samples"):
+        plot_comparison(fields, fields, fields, grid, names=[("a", "u")])
+
+
+def test_columns_of_several_problems_are_named_each() -> None:
+    fields = np.random.default_rng(0).random((2, 8))
+    fig = plot_comparison(fields, fields, fields, Grid([Axis("x", 8)]), names=[("a", "u"), ("u", "a")])
+    assert [panel.get_ylabel() for panel in fig.axes[:4]] == ["a", "u", "u [–]", "a [–]"]
+
+
 def test_pixels_sit_on_their_points() -> None:
     grid = Grid([Axis("x", 5, convention="vertices"), Axis("y", 4, upper=2, convention="centres")])
     true = np.arange(20.0).reshape(1, 5, 4)
