@@ -55,6 +55,7 @@ DARCY = DataConfig(
     batch_size=20,
     normalize_targets="scale",
     symmetries=["reflections", "permutations"],
+    average_symmetries=True,
 )
 OURS: dict[str, Component] = {
     "FNO": Component("FNO", {"modes": [16, 16], "width": 32, "zero_boundary": True}),

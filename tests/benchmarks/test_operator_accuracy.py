@@ -60,8 +60,10 @@ def test_burgers_fno(tmp_path):
 
 
 def test_burgers_galerkin(tmp_path):
-    model = Component("GalerkinTransformer", {"modes": [24]})
-    found, _, _ = errors(BURGERS, model, 1e-3, 15 * MINUTE, tmp_path / "run")
+    model = Component("GalerkinTransformer", {"modes": [24], "coarse": 64})
+    found, _, _ = errors(
+        dataclasses.replace(BURGERS, batch_size=10), model, 1e-3, 15 * MINUTE, tmp_path / "run"
+    )
     if SHORTENED > 15 * MINUTE:
         assert found[1024] <= 1.5e-3
 
@@ -69,7 +71,7 @@ def test_burgers_galerkin(tmp_path):
 def test_darcy_super_resolution(tmp_path):
     """Trained at 43 x 43: within 1.1 of its error there up to 211 x 211, and below interpolation."""
     model = Component("FNO", {"modes": [16, 16], "width": 32, "zero_boundary": True})
-    found, control, _ = errors(DARCY, model, 2e-3, 15 * MINUTE, tmp_path / "run")
+    found, control, _ = errors(DARCY, model, 3e-3, 15 * MINUTE, tmp_path / "run")
     if SHORTENED > 15 * MINUTE:
         for n in (61, 85, 141, 211):
             assert found[n] <= 1.1 * found[43]
