@@ -13,7 +13,8 @@ from sciml.optim import loss_gradients
 from sciml.tasks import PinnTask
 from sciml.train.compiled import CompiledLosses
 
-pytestmark = [pytest.mark.slow]
+COMPILES = pytest.mark.slow
+"""It takes torch some ten seconds."""
 
 
 @pytest.fixture(autouse=True)
@@ -33,6 +34,7 @@ def compiled_losses(task):
     return losses
 
 
+@COMPILES
 @pytest.mark.parametrize(("problem", "network"), [(burgers_shock, MLP), (helmholtz_2d, FourierMLP)])
 def test_losses_and_gradients_are_the_same_also_at_new_points(problem, network):
     problem = problem()
@@ -69,6 +71,7 @@ def test_points_that_became_constants_are_found_out(caplog):
     assert torch.equal(losses(model, batch)["all"], task.losses(model, batch)["all"])
 
 
+@COMPILES
 @pytest.mark.parametrize("faster", [True, False])
 def test_the_faster_is_kept(faster):
     task = task_of(burgers_shock())
@@ -82,6 +85,7 @@ def test_the_faster_is_kept(faster):
     assert losses.state_dict() == {"chosen": faster}
 
 
+@COMPILES
 def test_a_run_compiles_and_says_so(tmp_path, caplog):
     options = ["--train.compile", "true", "--train.max_seconds", "null", "--output", str(tmp_path / "run")]
     stages = "[{optimizer: Adam, steps: 4, options: {lr: 1.0e-3}}]"
