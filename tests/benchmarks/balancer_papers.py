@@ -15,14 +15,14 @@ import math
 import statistics
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import balancer_table
 import torch
 from recorded import Record
 
 from sciml.assemble import assemble
-from sciml.config import Component, Config, PointsConfig, Stage, TrainConfig
+from sciml.config import Component, Config, PointsConfig, Stage
 
 BALANCERS = ("WeightedSum", "ConFIG", "MomentumConFIG", "MultiAdam")
 WARM_UP = 100
@@ -68,23 +68,18 @@ def learning_rate(setup: Setup, step: int, steps: int) -> float:
 
 def configuration(benchmark: str, balancer: str, seed: int, steps: int) -> Config:
     setup = SETUPS[benchmark]
-    equations, conditions = balancer_table.losses_of(benchmark)
-    return Config(
-        name=f"{benchmark}-{balancer}-{seed}",
-        seed=seed,
-        device="cpu",
-        threads=1,
-        problem=Component(benchmark),
-        points=PointsConfig(
-            setup.interior,
-            conditions=dict.fromkeys(conditions, setup.condition),
-            resample_every=int(setup.redraw),
-        ),
+    config = balancer_table.configuration(benchmark, balancer, seed, math.inf)
+    points = PointsConfig(
+        setup.interior,
+        conditions=dict.fromkeys(config.points.conditions, setup.condition),
+        resample_every=int(setup.redraw),
+    )
+    stages = [Stage(config.train.stages[0].optimizer, steps=steps)]
+    return replace(
+        config,
+        points=points,
         model=Component("MLP", {"width": setup.width, "depth": 5}),
-        train=TrainConfig(
-            stages=[Stage(balancer_table.optimizer_of(balancer), steps=steps)],
-            balancer=balancer_table.balancers(equations, conditions)[balancer],
-        ),
+        train=replace(config.train, stages=stages, max_seconds=None),
     )
 
 

@@ -15,22 +15,6 @@ def test_contract(grid, dims):
     )
 
 
-WALLS = [
-    {"basis": "sine"},
-    {"basis": "cosine"},
-    {"padding": 0.25},
-    {"basis": ["cosine", "fourier"], "padding": [0, 0.5]},
-]
-
-
-@pytest.mark.parametrize("grid", ["half-open", "vertices", "centres"])
-@pytest.mark.parametrize("options", WALLS)
-def test_contract_between_walls(grid, options):
-    check_operator(
-        lambda: FactorizedFNO(1, 2, (4, 5), 6, grid=grid, **options, layers=2), sizes=[(8, 7), (9, 11)]
-    )
-
-
 def test_contract_of_shared_weights():
     check_operator(
         lambda: FactorizedFNO(1, 1, (4, 4), 6, share_weights=True, coordinates=False),

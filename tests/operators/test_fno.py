@@ -35,20 +35,6 @@ def test_contract_on_a_mixed_domain():
     )
 
 
-WALLS = [
-    {"basis": "sine"},
-    {"basis": "cosine"},
-    {"padding": 0.25},
-    {"basis": ["cosine", "fourier"], "padding": [0, 0.5]},
-]
-
-
-@pytest.mark.parametrize("grid", ["half-open", "vertices", "centres"])
-@pytest.mark.parametrize("options", WALLS)
-def test_contract_between_walls(grid, options):
-    check_operator(lambda: FNO(1, 2, (4, 5), 6, grid=grid, **options, layers=2), sizes=[(8, 7), (9, 11)])
-
-
 @pytest.mark.parametrize("options", [{"padding": 0.25}, {"basis": "cosine"}, {"basis": "sine"}])
 def test_between_walls_43_points_and_211_are_one_operator(options):
     """For a smooth input without a period, to second order in the spacing."""

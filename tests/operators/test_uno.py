@@ -37,22 +37,6 @@ def test_contract_on_a_mixed_domain():
     )
 
 
-WALLS = [
-    {"basis": "sine"},
-    {"basis": "cosine"},
-    {"padding": 0.25},
-    {"basis": ["cosine", "fourier"], "padding": [0, 0.5]},
-]
-
-
-@pytest.mark.parametrize("grid", ["half-open", "vertices", "centres"])
-@pytest.mark.parametrize("options", WALLS)
-def test_contract_between_walls(grid, options):
-    check_operator(
-        lambda: UNO(1, 2, (4, 5), 6, grid=grid, **options, fractions=[0.5]), sizes=[(10, 9), (12, 13)]
-    )
-
-
 def waves(*modes):
     return expansions(modes, "fourier", 0.0)
 
