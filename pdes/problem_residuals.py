@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -13,7 +14,7 @@ import torch
 from torch import Tensor
 
 from pdes.collapse import collapse
-from pdes.conditions import Evaluate
+from pdes.conditions import Condition, Evaluate
 from pdes.derivatives.plan import JetPlan
 from pdes.derivatives.tape import Record
 from pdes.jet_pass import JetPass, Network, PassLayout, known_values
@@ -46,12 +47,24 @@ class ProblemResiduals:
         self._problem = problem
         self._plans = self._plan()
         self._fits: WeakKeyDictionary[Network, bool] = WeakKeyDictionary()
+        self._take(equation=True, conditions=problem.conditions)
+
+    def _take(self, *, equation: bool, conditions: Sequence[Condition]) -> None:
+        """Start without anything kept, for these residuals."""
+        self._equation, self._conditions = equation, conditions
         self._batch: Mapping[str, Tensor] | None = None
         self._sets: list[tuple[str, Tensor]] = []
         self._collapsed = self._plans | {"interior": replace(self._plans["interior"], anywhere=False)}
         self._looked_at: Tensor | None = None
         self._layouts: dict[Any, list[tuple[list[int], PassLayout]]] = {}
         self._passes: dict[bool, list[tuple[list[int], JetPass]]] = {}
+
+    def part(self, names: Collection[str]) -> ProblemResiduals:
+        """The residuals of these names, and those of all equations if one is among them: nothing else is evaluated."""
+        conditions = [c for c in self._problem.conditions if c.name in names]
+        result = copy(self)
+        result._take(equation=len(conditions) < len(names), conditions=conditions)
+        return result
 
     def _plan(self) -> dict[str, JetPlan]:
         """How each residual's derivatives are taken, by the names of the sets of points."""
@@ -96,9 +109,9 @@ class ProblemResiduals:
         # jets need no graph for the values alone
         with torch.set_grad_enabled(torch.is_grad_enabled() or not (jets and self._plain)):
             states = self._states(network, jets, None if tapes is None else kept)
-            equations = problem.pde.named_residual(*next(states))
+            equations = problem.pde.named_residual(*next(states)) if self._equation else {}
             residuals = dict(equations)
-            for condition in problem.conditions:
+            for condition in self._conditions:
                 residuals[condition.name] = condition.residual(
                     batch[condition.name], problem.domain, lambda _: next(states)
                 )
@@ -133,18 +146,19 @@ class ProblemResiduals:
         if batch is self._batch:
             return
         problem = self._problem
-        self._sets = [("interior", batch["interior"])]
+        self._sets = [("interior", batch["interior"])] if self._equation else []
 
         def note(name: str, points: Tensor) -> tuple[State, Derivative]:
             self._sets.append((name, points))
             blank = {field: torch.zeros_like(points[:, 0]) for field in problem.pde.fields}
             return State(known_values(problem.pde, points, problem.inputs) | blank), _Blank()
 
-        for condition in problem.conditions:
+        for condition in self._conditions:
             name = condition.name
             condition.residual(batch[name], problem.domain, partial(note, name))
         interior = batch["interior"]
-        if not self._collapsed["interior"].anywhere and interior is not self._looked_at:
+        new = self._equation and interior is not self._looked_at
+        if new and not self._collapsed["interior"].anywhere:
             collapsed = collapse(problem.pde, self._plans["interior"], interior, problem.inputs)
             self._looked_at = interior
             if collapsed != self._collapsed["interior"]:

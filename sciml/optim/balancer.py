@@ -71,6 +71,10 @@ class Balancer(ABC):
         Raises ValueError, from ``jacobians``, where the task has no residuals.
         """
 
+    def due(self) -> Sequence[str] | None:
+        """The losses that `backward` will take, where it does not take them all; others need not be given to it."""
+        return None
+
     @abstractmethod
     def backward(self, losses: Mapping[str, Tensor], parameters: Sequence[Tensor]) -> Balance:
         """Set the ``.grad`` of ``parameters`` from the losses."""

@@ -53,18 +53,24 @@ class MomentumConFIG(StatefulBalancer):
         self.eps = eps
         self.length = require_length(length)
 
+    def due(self) -> Sequence[str] | None:
+        names = self._state.get("losses")
+        return None if names is None else [names[self._state.get("seen", 0) % len(names)]]
+
     def backward(self, losses: Mapping[str, Tensor], parameters: Sequence[Tensor]) -> Balance:
-        weights = torch.tensor(loss_weights(losses, self.weights), dtype=torch.float64)
-        self._require_same_losses(losses)
+        if list(losses) != self.due():
+            self._require_same_losses(losses)
+        names = self._state["losses"]
+        weights = torch.tensor(loss_weights(dict.fromkeys(names), self.weights), dtype=torch.float64)
         seen = self._state.get("seen", 0)
-        index = seen % len(losses)
-        name = list(losses)[index]
+        index = seen % len(names)
+        name = names[index]
         gradient = loss_gradients({name: losses[name]}, parameters)[0]
         if "momenta" not in self._state:
             self._state |= {
                 "seen": 0,
                 "updates": 0,
-                "momenta": gradient.new_zeros(len(losses), len(gradient)),
+                "momenta": gradient.new_zeros(len(names), len(gradient)),
                 "common": torch.zeros_like(gradient),
                 "second": torch.zeros_like(gradient),
             }

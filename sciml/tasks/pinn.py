@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -57,6 +57,7 @@ class PinnTask(Task):
         self._dtype, self._device = dtype, device
         self._truth = problem.truth(device=device)
         self._residuals = ProblemResiduals(problem)
+        self._parts: dict[frozenset[str], ProblemResiduals] = {}
 
     def batch(self, step: int, model: nn.Module) -> dict[str, Tensor]:
         """Points by name: "interior" and one entry a condition, each (n, d)."""
@@ -128,7 +129,19 @@ class PinnTask(Task):
         }
 
     def losses(self, model: nn.Module, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        measured = {name: self._measured(name, r) for name, r in self._residuals(model, batch).items()}
+        return self._mean_squares(self._residuals(model, batch))
+
+    def losses_of(
+        self, model: nn.Module, batch: Mapping[str, Tensor], names: Collection[str]
+    ) -> dict[str, Tensor]:
+        part = frozenset(names)
+        if part not in self._parts:
+            self._parts[part] = self._residuals.part(part)
+        found = self._mean_squares(self._parts[part](model, batch))
+        return {name: found[name] for name in names}
+
+    def _mean_squares(self, residuals: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        measured = {name: self._measured(name, r) for name, r in residuals.items()}
         # as a dot product the mean square has the cheaper backward pass
         return {name: r @ r / len(r) for name, r in measured.items()}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -49,6 +49,10 @@ class Task(ABC):
     @abstractmethod
     def losses(self, model: nn.Module, batch: Any) -> dict[str, Tensor]:
         """The losses by name, each a scalar."""
+
+    def losses_of(self, model: nn.Module, batch: Any, names: Collection[str]) -> dict[str, Tensor]:
+        """`losses`, of which only those of ``names`` are needed."""
+        return self.losses(model, batch)
 
     def layout(self, batch: Any) -> Hashable:
         """What the operations of `losses` depend on beside the numbers of points: see `CompiledLosses`."""

@@ -37,6 +37,11 @@ class CompiledLosses:
         self._functions: dict[Hashable, Losses] = {}
 
     @property
+    def chosen(self) -> bool:
+        """Whether the losses are the compiled ones."""
+        return bool(self._chosen)
+
+    @property
     def undecided(self) -> bool:
         """Whether `choose` has not been called."""
         return self._chosen is None

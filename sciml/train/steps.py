@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar, NoReturn
@@ -63,7 +63,8 @@ class Stepper(ABC):
     def _evaluate(self, batch: Any, log: bool) -> None:
         """Losses, and what the balancer makes of them."""
         self.balancer.prepare(partial(self._jacobians, batch))
-        self.losses = self._losses(batch)
+        # the log shows them all
+        self.losses = self._losses(batch, None if log else self.balancer.due())
         for name, loss in self.losses.items():
             value = float(loss.detach())
             if not math.isfinite(value):
@@ -83,8 +84,10 @@ class Stepper(ABC):
                 self.compiled.choose(self.model, batch, partial(self._evaluate, batch, False))
             self.balancer.load_state_dict(state)
 
-    def _losses(self, batch: Any) -> dict[str, Tensor]:
+    def _losses(self, batch: Any, names: Collection[str] | None = None) -> dict[str, Tensor]:
         with self.precision.autocast():
+            if names is not None and not (self.compiled and self.compiled.chosen):
+                return self.task.losses_of(self.model, batch, names)
             return (self.compiled or self.task.losses)(self.model, batch)
 
     def _require_full_precision(self) -> None:

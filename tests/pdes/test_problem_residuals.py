@@ -178,3 +178,29 @@ def test_the_residual_of_the_equation_alone():
     (found,) = ProblemResiduals(problem).equation(network, points).values()
     (expected,) = point_residual(problem.pde, network, points).values()
     torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize("name", ["burgers_shock", "kovasznay"])
+def test_a_part_of_the_residuals_is_what_it_is_in_the_whole(name):
+    problem = problem_of(name)
+    network, batch = network_of(problem), batch_of(problem)
+    whole = ProblemResiduals(problem)
+    everything = whole(network, batch)
+    equations = everything.keys() - {c.name for c in problem.conditions}
+    for wanted in everything:
+        with_it = equations if wanted in equations else {wanted}
+        found = whole.part({wanted})(network, {key: points.clone() for key, points in batch.items()})
+        assert found.keys() == with_it
+        torch.testing.assert_close(found[wanted], everything[wanted])
+
+
+def test_a_part_evaluates_the_network_where_it_must_alone():
+    problem = burgers_shock()
+    network, batch = Clipped(), batch_of(problem)
+    seen = []
+    network.register_forward_pre_hook(lambda _, arguments: seen.append(len(arguments[0])))
+    residuals = ProblemResiduals(problem)
+    residuals(network, batch)
+    seen.clear()
+    residuals.part({"initial"})(network, batch)
+    assert seen == [len(batch["initial"])]

@@ -75,3 +75,19 @@ def test_other_losses_than_before_are_named():
     balancer.backward({"a": p.sum()}, [p])
     with pytest.raises(ValueError, match="losses are b; the steps before had a"):
         balancer.backward({"b": p.sum()}, [p])
+
+
+def test_other_losses_need_not_be_given():
+    """The updates are the same when each step is given its own loss alone."""
+    losses = quadratics(3, 5, 0)
+    whole, part = torch.nn.Parameter(torch.zeros(5)), torch.nn.Parameter(torch.zeros(5))
+    balancer, frugal = MomentumConFIG(), MomentumConFIG()
+    assert frugal.due() is None
+    for step in range(7):
+        balancer.backward(losses(whole), [whole])
+        names = frugal.due()
+        assert names == ([str(step % 3)] if step else None)
+        frugal.backward({n: v for n, v in losses(part).items() if names is None or n in names}, [part])
+        assert torch.equal(whole.grad, part.grad)
+        for p in (whole, part):
+            p.data -= 0.1 * p.grad

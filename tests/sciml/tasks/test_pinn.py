@@ -228,3 +228,12 @@ def test_least_squares_of_any_network():
     for name, (r, rows) in values.items():
         torch.testing.assert_close(r, parts[name][0])
         assert rows is None
+
+
+def test_some_of_the_losses():
+    t, model = task(), network()
+    batch = t.batch(0, model)
+    losses = t.losses(model, batch)
+    for name, loss in losses.items():
+        (found,) = t.losses_of(model, batch, [name]).values()
+        torch.testing.assert_close(found, loss)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from sciml.config import TrainConfig
-from sciml.optim import ConFIG, LevenbergMarquardt, MultiAdam, WeightedSum, make_optimizer
+from sciml.optim import ConFIG, LevenbergMarquardt, MomentumConFIG, MultiAdam, WeightedSum, make_optimizer
 from sciml.tasks.task import Task
 from sciml.train.steps import GradientStepper, ObjectiveStepper, ResidualStepper, stepper_for
 
@@ -174,3 +174,19 @@ def test_clipping_is_for_first_order():
     for taken in (free, limited):
         taken.take(None, log=False)
     assert torch.equal(free.parameters[0], limited.parameters[0])
+
+
+def test_only_losses_that_are_due_are_evaluated_and_the_log_shows_all():
+    made = stepper("SGD", MomentumConFIG(), {"lr": 0.1})
+    asked = []
+
+    def losses_of(model, batch, names):
+        asked.append(names)
+        return {name: loss for name, loss in made.task.losses(model, batch).items() if name in names}
+
+    made.task.losses_of = losses_of
+    for step in range(4):
+        made.take(None, log=step == 2)
+    assert asked == [["initial"], ["initial"]]
+    made.take(None, log=True)
+    assert made.losses.keys() == {"pde", "initial"}
