@@ -55,6 +55,11 @@ class Expansion(NamedTuple):
             return [*range(m // 2 + 1)] if self.half else [*range(m - m // 2), *range(-(m // 2), 0)]
         return [*range(1, m + 1)] if self.basis == "sine" else [*range(m)]
 
+    def up_to(self, reach: int) -> Expansion:
+        """The same without wavenumbers beyond ``reach``."""
+        fewer = {"fourier": 2 * reach + 1, "sine": reach, "cosine": reach + 1}
+        return self._replace(modes=min(self.modes, fewer[self.basis]))
+
     def functions(self, s: Tensor) -> Tensor:
         """The functions at the points s, (points, functions)."""
         k = torch.tensor(self.wavenumbers(), dtype=s.dtype, device=s.device)

@@ -39,7 +39,7 @@ class FourierBlock(nn.Module):
             spectral.check_points(axes.points)
             layers = self.skip.weight, spectral.bias, first.weight, first.bias, second.weight, second.bias
             flags = not self.last, torch.is_grad_enabled()
-            return FusedBlock.apply(x, spectral.weight, axes, *flags, self.gate, *layers)
+            return FusedBlock.apply(x, spectral.used_weight(), axes, *flags, self.gate, *layers)
         y = spectral.channels_last(x) + self.skip(x)
         y = self.mlp(y if self.last else F.gelu(y)) + self.gate * x
         return y if self.last else F.gelu(y)

@@ -84,6 +84,7 @@ class SpectralConv(nn.Module):
         self.grid = per_axis(grid, len(modes), "grid")
         self.expansions = expansions(modes, basis, padding)
         self.periodic = all(e.periodic for e in self.expansions)
+        self._limited = self.expansions
         if odd_axis_shift and not self.periodic:
             raise ValueError("odd_axis_shift is for fourier axes without padding alone; leave it out")
         self.kept = tuple(len(e.wavenumbers()) for e in self.expansions)
@@ -95,6 +96,25 @@ class SpectralConv(nn.Module):
     def make_weight(self, shape: Sequence[int], std: float) -> None:
         """Provide ``weight``, numbers of the given ``shape`` and standard deviation, with their real and imaginary parts last."""
         self.weight = nn.Parameter(torch.randn(*shape, self.parts) * (std / self.parts**0.5))
+
+    def limit(self, reach: Sequence[int]) -> None:
+        """In training, leave out wavenumbers beyond ``reach`` of each axis, whose weights must be zero: they take no time then."""
+        self._limited = tuple(e.up_to(r) for e, r in zip(self.expansions, reach, strict=True))
+
+    @property
+    def used(self) -> tuple[Expansion, ...]:
+        """The expansion of each axis that the next evaluation uses."""
+        return self._limited if self.training else self.expansions
+
+    def used_weight(self) -> Tensor:
+        """The part of ``weight`` that belongs to `used`."""
+        weight: Tensor = self.weight
+        for axis, (whole, part) in enumerate(zip(self.expansions, self.used, strict=True)):
+            if part != whole:
+                places = {k: place for place, k in enumerate(whole.wavenumbers())}
+                chosen = torch.tensor([places[k] for k in part.wavenumbers()], device=weight.device)
+                weight = weight.index_select(axis, chosen)
+        return weight
 
     @property
     def parts(self) -> int:
@@ -117,11 +137,12 @@ class SpectralConv(nn.Module):
         return y if self.bias is None else y + self.bias
 
     def mix(self, z: Tensor) -> Tensor:
-        """R_k v̂_k of all kept modes, (batch, *kept, in_channels) -> (batch, *kept, out_channels)."""
-        weight = torch.view_as_complex(self.weight) if self.parts == 2 else self.weight.squeeze(-1)
+        """R_k v̂_k of all modes in use, (batch, *kept, in_channels) -> (batch, *kept, out_channels)."""
+        weight = self.used_weight()
+        weight = torch.view_as_complex(weight) if self.parts == 2 else weight.squeeze(-1)
         # one batched product over the modes: faster than einsum, measured
         y = torch.bmm(z.flatten(1, -2).transpose(0, 1), weight.flatten(0, -3))
-        return y.transpose(0, 1).unflatten(1, self.kept)
+        return y.transpose(0, 1).unflatten(1, z.shape[1:-1])
 
     def prefers_dense(self, batch: int) -> bool:
         """Whether a kernel that mixes so many samples by the whole ``weight`` is ahead of `mix`."""
@@ -134,20 +155,20 @@ class SpectralConv(nn.Module):
         sizes = tuple(x.shape[1:-1])
         periods = tuple(map(period, sizes, self.grid))
         shifts = *(int(self.odd_axis_shift and n % 2) for n in periods[:-1]), 0
-        return Axes(sizes, periods, self.modes, shifts)
+        return Axes(sizes, periods, tuple(e.modes for e in self.used), shifts)
 
     def transform(self, x: Tensor) -> Tensor:
-        """Coefficients of the kept modes, (batch, *grid, channels) -> (batch, *kept, channels)."""
+        """Coefficients of the modes in use, (batch, *grid, channels) -> (batch, *kept, channels)."""
         if not self.periodic:
             return along_axes(x, self._matrices(analysis, x.shape[1:-1], x))
         for axis in reversed(range(len(self.modes))):
-            dim, m = axis + 1, self.modes[axis]
+            dim, m = axis + 1, self.used[axis].modes
             if self.grid[axis] == "vertices":
                 n = x.shape[dim]
                 ends = (x.narrow(dim, 0, 1) + x.narrow(dim, n - 1, 1)) / 2
                 x = torch.cat([ends, x.narrow(dim, 1, n - 2)], dim)
             if axis == len(self.modes) - 1:
-                x = torch.fft.rfft(x, dim=dim, norm="forward").narrow(dim, 0, self.kept[-1])
+                x = torch.fft.rfft(x, dim=dim, norm="forward").narrow(dim, 0, m // 2 + 1)
             else:
                 x = torch.fft.fft(x, dim=dim, norm="forward")
                 low, _, negative = x.split([m - m // 2, x.shape[dim] - m, m // 2], dim)
@@ -160,7 +181,7 @@ class SpectralConv(nn.Module):
             y = along_axes(z, self._matrices(synthesis, sizes, z))
             return y.real if self.parts == 2 else y
         for axis, n in enumerate(sizes):
-            dim, m = axis + 1, self.modes[axis]
+            dim, m = axis + 1, self.used[axis].modes
             distinct = period(n, self.grid[axis])
             if axis == len(self.modes) - 1:
                 z = torch.fft.irfft(z, n=distinct, dim=dim, norm="forward")
@@ -177,7 +198,7 @@ class SpectralConv(nn.Module):
 
     def _matrices(self, kind: Callable[..., Tensor], sizes: Sequence[int], like: Tensor) -> list[Tensor]:
         dtype = like.dtype.to_real()
-        axes = zip(self.expansions, sizes, self.grid, strict=True)
+        axes = zip(self.used, sizes, self.grid, strict=True)
         return [kind(expansion, n, convention, dtype, like.device) for expansion, n, convention in axes]
 
     def check_points(self, sizes: Sequence[int]) -> None:

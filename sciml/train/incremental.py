@@ -15,8 +15,8 @@ from sciml.config import IncrementalConfig
 class IncrementalModes:
     """Holds the weights of spectral convolutions at zero beyond a wavenumber that grows, by one at a time.
 
-    Waves beyond it contribute nothing, so at every moment the model is the one with fewer modes, and growing leaves its output
-    as it is. Each axis of each layer has a wavenumber of its own, up to that of its modes.
+    Waves beyond it contribute nothing and take no time, so at every moment the model is the one with fewer modes, and growing leaves
+    its output as it is. Each axis of each layer has a wavenumber of its own, up to that of its modes.
 
     With ``grow`` "schedule" the wavenumbers grow evenly with the progress of the training. With "energy" one grows where
     its outermost waves hold more than the share 1 - ``explained`` of the layer's Σ|R_k|²: the layer has then found use for them.
@@ -45,7 +45,7 @@ class IncrementalModes:
         with torch.no_grad():
             for index, layer in enumerate(self._layers):
                 layer.weight.mul_(self._mask(index))
-                layer.weight.register_hook(lambda gradient, index=index: gradient * self._mask(index))
+        self._limit()
 
     def update(self, step: int, progress: float) -> None:
         """Let wavenumbers grow before step number ``step``, at the given share of the training."""
@@ -66,6 +66,11 @@ class IncrementalModes:
                         and outermost > (1 - self._config.explained) * energy.sum()
                     ):
                         self.reach[index][axis] += 1
+        self._limit()
+
+    def _limit(self) -> None:
+        for layer, reach in zip(self._layers, self.reach, strict=True):
+            layer.limit(reach)
 
     def _waves(self, index: int, axis: int) -> Tensor:
         """|k| along one axis for each kept mode of a layer, (*kept)."""
@@ -83,3 +88,4 @@ class IncrementalModes:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self.reach = [list(axes) for axes in state["reach"]]
+        self._limit()
