@@ -31,6 +31,7 @@ class PointsConfig:
     conditions : points of each condition, by its name; a condition not named here has 200
     interior_max : the number of points doubles with each draw until the interior would have more than this
     resample_every : draw new points after so many steps; 0 keeps the first ones
+    resample_until : share of the training after which points stay, so that the model settles on them; 0 to 1
     redraw_above : at these steps, draw only where the mean squared residual at points held out is more than so many
         times that at the training points; by default always
     adaptive : share of the interior points drawn where the residual is large (RAD), 0 to 1
@@ -42,6 +43,7 @@ class PointsConfig:
     interior_max: int | None = None
     conditions: dict[str, int] = field(default_factory=dict)
     resample_every: int = 0
+    resample_until: float = 1.0
     redraw_above: float | None = None
     adaptive: float = 0.0
     grid: list[int] = field(default_factory=list)

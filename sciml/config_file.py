@@ -130,8 +130,9 @@ def _validate(config: Config) -> None:
         )
     if config.train.compile and config.problem is None:
         raise ValueError("train.compile is for a problem; leave it out where an operator is trained on data")
-    if not 0 <= config.points.adaptive <= 1:
-        raise ValueError(f"points.adaptive is a share from 0 to 1, not {config.points.adaptive}")
+    for key in ("adaptive", "resample_until"):
+        if not 0 <= (share := getattr(config.points, key)) <= 1:
+            raise ValueError(f"points.{key} is a share from 0 to 1, not {share}")
     if config.data is not None:
         if not 0 <= config.data.input_noise < math.inf:
             raise ValueError(

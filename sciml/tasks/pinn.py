@@ -61,7 +61,7 @@ class PinnTask(Task):
 
     def batch(self, step: int, model: nn.Module) -> dict[str, Tensor]:
         """Points by name: "interior" and one entry a condition, each (n, d)."""
-        return self._points.at(step, partial(self._residual_size, model))
+        return self._points.at(step, partial(self._residual_size, model), self.progress)
 
     def largest_batch(self, model: nn.Module) -> dict[str, Tensor]:
         return self._points.largest()

@@ -33,6 +33,7 @@ class CollocationPoints:
     interior_max : the number of all points doubles with each draw until the interior would have more than this
     conditions : points of each condition by its name, `DEFAULT_CONDITION_POINTS` where not given
     resample_every : new points after so many steps; 0 keeps the first ones
+    resample_until : share of the training after which points stay
     redraw_above : draw at these steps only where the ratio of mean squared residuals, held-out over training, is above this
     adaptive : share of the interior points drawn with a probability proportional to |r| / mean|r| + 1 of the
         present model (residual-based adaptive distribution; C. Wu et al., arXiv:2207.10289); the first points are even
@@ -51,6 +52,7 @@ class CollocationPoints:
         interior_max: int | None = None,
         conditions: Mapping[str, int] | None = None,
         resample_every: int = 0,
+        resample_until: float = 1.0,
         redraw_above: float | None = None,
         adaptive: float = 0.0,
         seed: int = 0,
@@ -74,7 +76,8 @@ class CollocationPoints:
         growth = (interior_max or interior) // interior
         self._most_doublings = max(growth.bit_length() - 1, 0) if resample_every else 0
         self._counts = {name: counts.get(name, DEFAULT_CONDITION_POINTS) for name in names}
-        self._resample_every, self._redraw_above = resample_every, redraw_above
+        self._resample_every, self._resample_until = resample_every, resample_until
+        self._redraw_above = redraw_above
         self._adaptive, self._seed = adaptive, seed
         self._dtype, self._device = dtype, device
         self._points: dict[str, Tensor] = {}
@@ -82,11 +85,14 @@ class CollocationPoints:
         self._period = -1
         self._doublings = 0
 
-    def at(self, step: int, size: ResidualSize) -> dict[str, Tensor]:
-        """Points by name, "interior" and one entry a condition, each (n, d); the same object while they stay."""
+    def at(self, step: int, size: ResidualSize, progress: float = 0.0) -> dict[str, Tensor]:
+        """Points by name, "interior" and one entry a condition, each (n, d); the same object while they stay.
+
+        ``progress`` is the share of the training that is over.
+        """
         period = step // self._resample_every if self._resample_every else 0
-        if period != self._period:
-            is_first = not self._points
+        is_first = not self._points
+        if is_first or (period != self._period and progress <= self._resample_until):
             if is_first or self._outdated(size):
                 if not is_first:
                     self._doublings = min(self._doublings + 1, self._most_doublings)

@@ -30,13 +30,16 @@ class Evaluation:
 
 
 class Task(ABC):
-    """Named losses of a model on batches that depend on the step and the seed alone.
+    """Named losses of a model on batches that depend on the step, the seed and the progress alone.
 
     So a resumed run sees the batches that an uninterrupted one would have seen.
     """
 
     steps_per_epoch: int | None = None
     """None where there is no data set to go through."""
+
+    progress: float = 0.0
+    """Share of the training that is over, as the trainer says before each step."""
 
     @abstractmethod
     def batch(self, step: int, model: nn.Module) -> Any:

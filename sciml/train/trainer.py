@@ -234,6 +234,7 @@ class Trainer:
         stage = self.config.stages[self._stage]
         if self._modes is not None:
             self._modes.update(self.step, self._progress())
+        self.task.progress = self._progress()
         batch = self.task.batch(self.step, self.model)
         factor = learning_rate_factor(stage.schedule, self._stage_progress())
         for group in self._stepper.optimizer.param_groups:

@@ -78,6 +78,7 @@ def test_a_resolved_configuration_loads_again(path, tmp_path):
         (PINN, ["--seed", "x"], "seed: expected int, got 'x'"),
         (PINN, ["--train.max_seconds", "-1"], "train.max_seconds must be positive, not -1.0"),
         (PINN, ["--points.adaptive", "2"], "points.adaptive is a share from 0 to 1, not 2.0"),
+        (PINN, ["--points.resample_until", "2"], "points.resample_until is a share from 0 to 1, not 2.0"),
         (PINN, ["--train.ema", "1"], "train.ema is a decay between 0 and 1, not 1.0"),
         (PINN, ["--train.precision", "bfloat16"], "train.precision bfloat16 is for operators"),
         (PINN, ["--train.incremental.until", "0"], "train.incremental.until is a share above 0"),

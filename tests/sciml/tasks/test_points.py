@@ -127,3 +127,12 @@ def test_an_unknown_condition_is_named():
         ValueError, match=r"points\.conditions names walls; burgers_shock has boundary, initial"
     ):
         points(conditions={"walls": 3})
+
+
+def test_points_stay_after_a_share_of_the_training():
+    p = points(resample_until=0.5)
+    first = p.at(0, size_one, 0.0)
+    second = p.at(5, size_one, 0.5)
+    assert second is not first
+    assert p.at(10, size_one, 0.51) is second
+    assert points(resample_until=0.0).at(5, size_one, 0.3)["interior"].shape == (64, 2)

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -507,3 +508,19 @@ def test_early_stopping_keeps_the_best_weights_and_resumes(tmp_path, diffusion_f
     assert resumed.step == 4
     for name, value in resumed.model.state_dict().items():
         assert torch.equal(value, seen[1][name]), name
+
+
+def test_points_stay_at_the_end_and_resume_bit_for_bit(tmp_path, monkeypatch):
+    drawn = []
+
+    def config(name):
+        config = pinn_config(tmp_path / name, [Stage("Adam", steps=16, options={"lr": 1e-2})])
+        return replace(config, points=replace(config.points, resample_until=0.5))
+
+    trainer = start(config("looked at"))
+    original = trainer.task.batch
+    trainer.task.batch = lambda step, model: drawn.append(original(step, model)) or drawn[-1]
+    trainer.fit()
+    in_training = drawn[-16:]
+    assert [i for i in range(1, 16) if in_training[i] is not in_training[i - 1]] == [3, 6]
+    assert_resumes_bit_for_bit(monkeypatch, config, kill_at=11)
