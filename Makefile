@@ -36,7 +36,7 @@ bench: $(STAMP)
 # in equal time are measured two at a time with a thread each.
 bench-pinn: $(STAMP)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[dev,bench]"
-	$(BIN)/pytest -m bench -s $(addprefix tests/benchmarks/, test_adam_step.py test_compiled_loss.py test_balancers.py test_conditioning.py)
+	$(BIN)/pytest -m bench -s $(addprefix tests/benchmarks/, test_adam_step.py test_compiled_loss.py test_balancers.py test_conditioning.py test_quasi_newton.py)
 	OMP_NUM_THREADS=1 $(BIN)/pytest -m bench -rP -n 2 --dist worksteal $(addprefix tests/benchmarks/, test_burgers_shock.py test_pinn_accuracy.py)
 	$(BIN)/pytest -m bench -s tests/benchmarks/test_balancer_table.py
 
