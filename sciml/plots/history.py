@@ -23,7 +23,7 @@ def plot_history(records: Sequence[Mapping[str, Any]]) -> Figure:
 
     Losses by name share the upper panel. Metrics (names that start with rel_, val, test, rmse, nrmse or
     max_error) and the learning rate (lr, learning_rate) share the lower one, which is left out without them. A
-    metric with one value has no history. Where the records carry a ``stage``, its changes are marked.
+    metric with one value, and a learning rate that never changes, have no history. Where the records carry a ``stage``, its changes are marked.
 
     Raises ValueError for no record or a record without a step.
     """
@@ -37,6 +37,7 @@ def plot_history(records: Sequence[Mapping[str, Any]]) -> Figure:
     metrics = [name for name in names if name.startswith(METRIC_PREFIXES)]
     losses = [name for name in names if name not in rates and name not in metrics]
     metrics = [name for name in metrics if len(_series(records, name)[0]) > 1]
+    rates = [name for name in rates if len(set(_series(records, name)[1])) > 1]
     count = 2 if metrics or rates else 1
     fig = Figure(figsize=(7.2, 0.4 + 2.7 * count))
     panels: list[Axes] = list(fig.subplots(count, 1, sharex=True, squeeze=False)[:, 0])

@@ -32,7 +32,7 @@ def run(config, folder, seconds=SECONDS):
 def with_adam(config):
     """The same configuration, network, points and exact conditions included, with Adam in place of its stages."""
     adam = Stage("Adam", steps=10**9, schedule="cosine", options={"lr": 2e-3})
-    return dataclasses.replace(config, train=dataclasses.replace(config.train, stages=[adam]))
+    return dataclasses.replace(config, train=dataclasses.replace(config.train, stages=[adam], log_every=50))
 
 
 def deepxde(config):

@@ -5,7 +5,8 @@ from sciml.plots import plot_history
 
 def test_losses_metrics_and_rate_go_to_their_panels() -> None:
     records = [
-        {"step": i, "wall_s": 0.1, "stage": "adam", "pde": 1.0, "boundary": 2.0, "lr": 1e-3} for i in range(5)
+        {"step": i, "wall_s": 0.1, "stage": "adam", "pde": 1.0, "boundary": 2.0, "lr": 1e-3 / (i + 1)}
+        for i in range(5)
     ]
     records[-1]["rel_l2"] = 0.1
     assert len(plot_history(records).axes) == 2  # one value has no history
@@ -13,7 +14,7 @@ def test_losses_metrics_and_rate_go_to_their_panels() -> None:
     losses, metrics, rate = plot_history(records).axes
     assert [line.get_label() for line in losses.lines[:2]] == ["pde", "boundary"]
     assert [line.get_label() for line in metrics.lines[:1]] == ["rel_l2"]
-    assert list(rate.lines[0].get_ydata()) == [1e-3] * 5
+    assert list(rate.lines[0].get_ydata()) == [record["lr"] for record in records]
     assert losses.get_yscale() == metrics.get_yscale() == rate.get_yscale() == "log"
     assert metrics.get_xlabel() == "step"
 
@@ -33,6 +34,8 @@ def test_stage_changes_are_marked() -> None:
 
 def test_losses_alone_take_one_panel() -> None:
     assert len(plot_history([{"step": 1, "loss": 0.5}]).axes) == 1
+    constant = [{"step": i, "loss": 0.5**i, "lr": 1.0} for i in range(3)]
+    assert len(plot_history(constant).axes) == 1
 
 
 def test_records_need_a_step() -> None:
