@@ -132,8 +132,10 @@ class PinnTask(Task):
         return self._mean_squares(self._residuals(model, batch))
 
     def losses_of(
-        self, model: nn.Module, batch: Mapping[str, Tensor], names: Collection[str]
+        self, model: nn.Module, batch: Mapping[str, Tensor], names: Collection[str] | None
     ) -> dict[str, Tensor]:
+        if names is None:
+            return self.losses(model, batch)
         part = frozenset(names)
         if part not in self._parts:
             self._parts[part] = self._residuals.part(part)

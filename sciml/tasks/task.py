@@ -53,8 +53,8 @@ class Task(ABC):
     def losses(self, model: nn.Module, batch: Any) -> dict[str, Tensor]:
         """The losses by name, each a scalar."""
 
-    def losses_of(self, model: nn.Module, batch: Any, names: Collection[str]) -> dict[str, Tensor]:
-        """`losses`, of which only those of ``names`` are needed."""
+    def losses_of(self, model: nn.Module, batch: Any, names: Collection[str] | None) -> dict[str, Tensor]:
+        """`losses`, of which only those of ``names`` are needed, where these are given."""
         return self.losses(model, batch)
 
     def layout(self, batch: Any) -> Hashable:

@@ -86,9 +86,9 @@ class Stepper(ABC):
 
     def _losses(self, batch: Any, names: Collection[str] | None = None) -> dict[str, Tensor]:
         with self.precision.autocast():
-            if names is not None and not (self.compiled and self.compiled.chosen):
-                return self.task.losses_of(self.model, batch, names)
-            return (self.compiled or self.task.losses)(self.model, batch)
+            if self.compiled is not None and self.compiled.chosen:
+                return self.compiled(self.model, batch)
+            return self.task.losses_of(self.model, batch, names)
 
     def _require_full_precision(self) -> None:
         if self.precision.name != "full":

@@ -94,9 +94,7 @@ def measure(benchmark: str, balancer: str, seed: int, steps: int) -> Record:
     history = []
     for step in range(steps):
         optimizer.param_groups[0]["lr"] = learning_rate(SETUPS[benchmark], step, steps)
-        batch, names = task.batch(step, model), rule.due()
-        losses = task.losses(model, batch) if names is None else task.losses_of(model, batch, names)
-        rule.backward(losses, parameters)
+        rule.backward(task.losses_of(model, task.batch(step, model), rule.due()), parameters)
         optimizer.step()
         if (step + 1) % max(steps // 10, 1) == 0:
             history.append(task.validate(model)["rel_l2"])
