@@ -153,6 +153,7 @@ def make_operator(
         channel_weights=config.train.channel_weights,
         input_noise=data.input_noise,
         coarsening=data.coarsen,
+        coarse_until=data.coarse_until,
         method=data.coarsen_by,
         symmetries=data.symmetries,
         pseudo=data.pseudo,

@@ -65,6 +65,8 @@ class DataConfig:
     batch_size : samples a step
     normalize_inputs, normalize_targets : "standard", "scale" (keeps zero at zero) or "none", per channel
     coarsen : each batch lies on its file's grid or on one with so many times the spacing, drawn at random; such as [2, 4]
+    coarse_until : the coarser grids come first, the coarsest foremost, until this share of the training is over, and then the
+        files' own; by default they are drawn at random throughout
     coarsen_by : "subsample" keeps the values at the points that remain, so that fine scales are aliased; "spectral" first takes
         away the waves that a coarser grid does not hold, on periodic axes
     symmetries : of the problem, under one of which each sample is seen, drawn at random: reflections of the axes, rotations by
@@ -84,6 +86,7 @@ class DataConfig:
     normalize_inputs: Literal["standard", "scale", "none"] = "standard"
     normalize_targets: Literal["standard", "scale", "none"] = "standard"
     coarsen: list[int] = field(default_factory=list)
+    coarse_until: float | None = None
     coarsen_by: Literal["subsample", "spectral"] = "subsample"
     symmetries: list[Literal["reflections", "rotations", "permutations", "translations"]] = field(
         default_factory=list

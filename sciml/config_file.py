@@ -142,6 +142,13 @@ def _validate(config: Config) -> None:
             raise ValueError(f"train.channel_weights must be positive, not {config.train.channel_weights}")
         if not 0 <= config.data.validation < 1:
             raise ValueError(f"data.validation is a share from 0 to below 1, not {config.data.validation}")
+        if (until := config.data.coarse_until) is not None:
+            if not 0 < until <= 1:
+                raise ValueError(f"data.coarse_until is a share above 0 and up to 1, not {until}")
+            if not config.data.coarsen:
+                raise ValueError(
+                    "data.coarse_until needs data.coarsen; name the factors of the coarser grids"
+                )
         for key in ("train", "inputs", "targets"):
             if not getattr(config.data, key):
                 raise ValueError(f"data.{key} is missing; give it in the file or as --data.{key}")

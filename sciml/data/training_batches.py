@@ -24,6 +24,8 @@ class TrainingBatches:
     datasets : of the same fields on grids of one domain. Each batch comes from one of them, and an epoch goes through all
     batch_size, seed, device, workers : see `Batches`
     coarsening : factors by which the grids are made coarser too; each batch has one of these grids or its own, drawn uniformly
+    coarse_until : coarse first in place of drawn: until this share of the training the batches have the coarser grids, one
+        after another for equal shares, the coarsest first, and then their own
     method : how, see `coarsen`
     symmetries : names of the problem's symmetries, see `Symmetries`; each sample is seen under one drawn at random
     pseudo : fields whose sign changes with the orientation
@@ -41,6 +43,7 @@ class TrainingBatches:
         workers: int = 0,
         *,
         coarsening: Sequence[int] = (),
+        coarse_until: float | None = None,
         method: Coarsening = "subsample",
         symmetries: Sequence[str] = (),
         pseudo: Sequence[str] = (),
@@ -50,6 +53,7 @@ class TrainingBatches:
         self._mixed = MixedBatches(self._parts, seed)
         self._seed, self._noise = seed, noise
         self.coarsening, self.method = tuple(coarsening), method
+        self._coarse_until = coarse_until
         self._grids = {dataset.grid.shape: dataset.grid for dataset in datasets}
         # they act on any number of points, but every grid must have them
         found = [Symmetries(symmetries, dataset.grid, *dataset.kinds(pseudo)) for dataset in datasets]
@@ -63,16 +67,28 @@ class TrainingBatches:
         """The source of what is random in a step, beside the order of the samples."""
         return torch.Generator().manual_seed(self._seed * 1_000_003 + step)
 
-    def draw(self, step: int, generator: Generator) -> tuple[Tensor, Tensor]:
-        """x (B, C_in, *grid) and y (B, C_out, *grid), on one of the ``grids``; what is random comes from the `generator` of the step."""
+    def draw(self, step: int, generator: Generator, progress: float = 0.0) -> tuple[Tensor, Tensor]:
+        """x (B, C_in, *grid) and y (B, C_out, *grid), on one of the ``grids``.
+
+        What is random comes from the `generator` of the step; ``progress`` is the share of the training that is over.
+        """
         x, y = self._mixed[step]
-        if self.coarsening:
-            choice = int(torch.randint(len(self.coarsening) + 1, (), generator=generator))
-            if choice:
-                x, y = self._coarsened((x, y), self.coarsening[choice - 1])
+        factor = self._factor(generator, progress)
+        if factor > 1:
+            x, y = self._coarsened((x, y), factor)
         if self._symmetries is not None:
             x, y = self._symmetries.draw(x, y, generator)
         return self.measured(x, generator), y
+
+    def _factor(self, generator: Generator, progress: float) -> int:
+        """How many times coarser than its file's grid a batch is."""
+        if not self.coarsening:
+            return 1
+        factors = sorted({1, *self.coarsening}, reverse=True)
+        if self._coarse_until is None:
+            return factors[int(torch.randint(len(factors), (), generator=generator))]
+        turn = (len(factors) - 1) * progress / self._coarse_until
+        return factors[min(int(turn), len(factors) - 1)]
 
     def _coarsened(self, pair: tuple[Tensor, Tensor], factor: int) -> tuple[Tensor, Tensor]:
         grid = self._grids[tuple(pair[0].shape[2:])]

@@ -120,7 +120,7 @@ class OperatorTask(Task):
 
     def batch(self, step: int, model: nn.Module) -> tuple[Tensor, Tensor]:
         generator = self._batches.generator(step)
-        return self._trained_on(*self._batches.draw(step, generator), generator)
+        return self._trained_on(*self._batches.draw(step, generator, self.progress), generator)
 
     def largest_batch(self, model: nn.Module) -> tuple[Tensor, Tensor]:
         return self._trained_on(*self._batches.largest(), self._batches.generator(0))

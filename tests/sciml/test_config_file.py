@@ -104,6 +104,16 @@ def test_a_resolved_configuration_loads_again(path, tmp_path):
             [],
             "data.input_noise is the norm of the noise over that of the inputs, 0 or more, not -0.1",
         ),
+        (
+            "data: {train: a, inputs: [u], targets: [a], coarsen: [2], coarse_until: 1.5}\ntrain: {stages: [{steps: 1}]}\n",
+            [],
+            "data.coarse_until is a share above 0 and up to 1, not 1.5",
+        ),
+        (
+            "data: {train: a, inputs: [u], targets: [a], coarse_until: 0.5}\ntrain: {stages: [{steps: 1}]}\n",
+            [],
+            "data.coarse_until needs data.coarsen",
+        ),
         ("data: {train: a, targets: [u]}\ntrain: {stages: [{steps: 1}]}\n", [], "data.inputs is missing"),
         ("a: [1,\n b: }", [], "while parsing"),
         ("- a\n", [], "expected keys and values"),

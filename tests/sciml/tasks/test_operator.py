@@ -140,6 +140,19 @@ def test_batches_lie_on_all_coarser_grids(tmp_path):
     assert [row["resolution"] for row in rows] == [5, 3]
 
 
+def test_coarse_grids_come_first(tmp_path, model):
+    """The coarsest for half of the share that is theirs, whatever their order, and then the file's own."""
+    data = square(tmp_path, convention="vertices")
+    task = OperatorTask(data, batch_size=10, coarsening=[2, 4], coarse_until=0.6)
+    plain = OperatorTask(data, batch_size=10)
+    for progress, points in ((0.0, 3), (0.29, 3), (0.31, 5), (0.59, 5), (0.6, 9), (1.0, 9)):
+        task.progress = progress
+        for step in range(3):
+            x, _ = task.batch(step, model)
+            every = 8 // (points - 1)
+            assert torch.equal(x, plain.batch(step, model)[0][:, :, ::every, ::every])
+
+
 def test_a_grid_too_coarse_for_the_model_is_named(tmp_path):
     task = OperatorTask(square(tmp_path, convention="vertices"), coarsening=[4])
     model = NormalizedOperator(
