@@ -88,6 +88,16 @@ def test_darcy_85(tmp_path):
         assert found[85] <= 7.6e-3
 
 
+def test_coarse_grids_first(tmp_path):
+    """What `data.coarse_until` gains at 85 x 85 points in 400 s."""
+    model = Component("FNO", {"modes": [24, 24], "width": 32, "zero_boundary": True})
+    alone = dataclasses.replace(DARCY_85, coarsen=[], coarse_until=None)
+    fine, _, _ = errors(alone, model, 3e-3, 400, tmp_path / "fine")
+    first, _, _ = errors(DARCY_85, model, 3e-3, 400, tmp_path / "first")
+    if SHORTENED >= 400:
+        assert first[85] < fine[85]
+
+
 def test_tfno_at_rank_a_tenth(tmp_path):
     """At least 8 times fewer parameters than the FNO, with an error within 1.1 times its own."""
     options = {"modes": [16, 16], "width": 32, "zero_boundary": True}
