@@ -83,8 +83,8 @@ def test_darcy_super_resolution(tmp_path):
 def test_darcy_85(tmp_path):
     """Trained on 43 x 43 points of the same samples first, where a step takes a third of the time."""
     model = Component("FNO", {"modes": [24, 24], "width": 32, "zero_boundary": True})
-    found, _, _ = errors(DARCY_85, model, 3e-3, 60 * MINUTE, tmp_path / "run")
-    if SHORTENED >= 60 * MINUTE:
+    found, _, _ = errors(DARCY_85, model, 3e-3, 30 * MINUTE, tmp_path / "run")
+    if SHORTENED >= 30 * MINUTE:
         assert found[85] <= 7.6e-3
 
 
