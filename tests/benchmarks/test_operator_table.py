@@ -1,4 +1,4 @@
-"""The table of operators in docs/operators.md. Run by `make bench-operators`; it takes about three hours.
+"""The table of operators in docs/operators.md. Run by `make bench-operators`; it takes about four hours.
 
 Results are kept in the folder SCIML_OPERATOR_RESULTS (runs/operators), so it can be run in pieces:
 `pytest -m bench -s tests/benchmarks/test_operator_table.py -k darcy_43`. Data sets are made there too, unless
