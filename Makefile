@@ -30,7 +30,7 @@ check: $(STAMP)
 # Measurements, about eight hours: the figures of docs/benchmarks.md. Balancers in their papers' set-ups take hours a run and
 # are for the file itself: tests/benchmarks/test_balancer_papers.py.
 bench: bench-pinn bench-operators
-	$(BIN)/pytest -m bench -s $(addprefix tests/benchmarks/, test_headlines.py test_deepxde_peer.py)
+	$(BIN)/pytest -m bench -s tests/benchmarks/test_headlines.py
 
 # Those of PINNs, about two and a half hours; each file runs by itself too. Speeds have the machine to themselves, accuracies
 # in equal time are measured two at a time with a thread each.
