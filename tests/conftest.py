@@ -8,6 +8,8 @@ from hypothesis import settings
 # timings of a shared machine are no reason to fail
 settings.register_profile("sciml", deadline=None, max_examples=40)
 settings.load_profile("sciml")
+# so that a failed comparison in a helper is shown as in a test
+pytest.register_assert_rewrite("training_runs")
 
 
 @pytest.fixture(autouse=True, scope="session")
