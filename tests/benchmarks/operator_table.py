@@ -65,8 +65,12 @@ OURS = {
     "TFNO": Component("TFNO", {"modes": [16, 16], "width": 32, "rank": 0.1, "zero_boundary": True}),
     "FactorizedFNO": Component("FactorizedFNO", {"modes": [16, 16], "width": 48, "zero_boundary": True}),
     "UNO": Component("UNO", {"modes": [16, 16], "width": 24, "zero_boundary": True}),
-    "GalerkinTransformer": Component("GalerkinTransformer", {"zero_boundary": True}),
-    "Transolver": Component("Transolver", {"width": 64, "layers": 4, "zero_boundary": True}),
+    "GalerkinTransformer": Component(
+        "GalerkinTransformer", {"coarse": 22, "width": 64, "decoder_width": 32, "zero_boundary": True}
+    ),
+    "Transolver": Component(
+        "Transolver", {"width": 64, "layers": 4, "heads": 4, "slices": 32, "zero_boundary": True}
+    ),
     "LSM": Component("LSM", {"width": 24, "zero_boundary": True}),
     "DeepONet": Component("DeepONet", {"zero_boundary": True}),
     "MultiONet": Component("MultiONet", {"zero_boundary": True}),
