@@ -37,9 +37,9 @@ def plot_comparison(
     """Compare predicted fields with the truth.
 
     In 2-D a row for each sample: input, prediction, truth, |error|. Prediction and truth share the truth's
-    colour limits, and the colour bar carries an arrow where the prediction leaves them. In 3-D the same on the
-    middle plane of the last axis. In 1-D a column for each sample: the input, prediction over truth, and the
-    error below.
+    colour limits, and the colour bar carries an arrow where the prediction leaves them. With more axes
+    the same in the plane of the first two, in the middle of the others. In 1-D a column for each sample: the input,
+    prediction over truth, and the error below.
 
     Parameters
     ----------
@@ -53,8 +53,7 @@ def plot_comparison(
     Raises
     ------
     ValueError
-        For fields that are not (sample, *grid), a number of names that is not that of the samples, or a grid of more
-        than three axes.
+        For fields that are not (sample, *grid), or a number of names that is not that of the samples.
     """
     predicted, true = as_array(prediction), as_array(truth)
     given = None if input is None else as_array(input)
@@ -71,24 +70,16 @@ def plot_comparison(
         )
     if len(grid) == 1:
         return _lines(given, predicted, true, grid.axes[0], pairs, units)
-    if len(grid) == 2:
-        return _maps(given, predicted, true, grid.axes, pairs, units)
-    if len(grid) == 3:
-        last = grid.axes[2]
-        middle = last.n // 2
-        title = f"Slice at {last.name} = {float(last.points()[middle]):.4g}"
-        cut = (..., middle)
-        return _maps(
-            None if given is None else given[cut],
-            predicted[cut],
-            true[cut],
-            grid.axes[:2],
-            pairs,
-            units,
-            title,
-        )
-    raise ValueError(
-        f"plot_comparison draws 1 to 3 axes, not {len(grid)} ({', '.join(grid.names)}); pass a slice"
+    cut = (..., *(axis.n // 2 for axis in grid.axes[2:]))
+    places = ", ".join(f"{axis.name} = {float(axis.points()[axis.n // 2]):.4g}" for axis in grid.axes[2:])
+    return _maps(
+        None if given is None else given[cut],
+        predicted[cut],
+        true[cut],
+        grid.axes[:2],
+        pairs,
+        units,
+        f"Slice at {places}" if places else "",
     )
 
 
@@ -99,7 +90,7 @@ def _maps(
     axes: tuple[Axis, ...],
     names: list[Names],
     units: str,
-    title: str = "",
+    title: str,
 ) -> Figure:
     first, second = axes
     points = first.points().numpy(), second.points().numpy()

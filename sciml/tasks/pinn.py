@@ -218,7 +218,7 @@ class PinnTask(Task):
                 figures.append(
                     (f"{name}.png", figure, f"{name} over space and time: prediction, reference and error.")
                 )
-            elif q is not None and len(grid) <= 3:
+            elif q is not None:
                 figure = plot_comparison(None, p[None], q[None], grid, names=("", name))
                 figures.append((f"{name}.png", figure, f"{name}: prediction, reference and error."))
         return figures
