@@ -70,7 +70,7 @@ def plot_comparison(
         )
     if len(grid) == 1:
         return _lines(given, predicted, true, grid.axes[0], pairs, units)
-    cut = (..., *(axis.n // 2 for axis in grid.axes[2:]))
+    cut: tuple[slice | int, ...] = (*[slice(None)] * 3, *(axis.n // 2 for axis in grid.axes[2:]))
     places = ", ".join(f"{axis.name} = {float(axis.points()[axis.n // 2]):.4g}" for axis in grid.axes[2:])
     return _maps(
         None if given is None else given[cut],
