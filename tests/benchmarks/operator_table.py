@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import recorded
 import torch
@@ -121,12 +122,14 @@ SEEDS = (0,)
 class Peer(Operator):
     """A model of neuraloperator as it is, on whatever grid."""
 
-    def __init__(self, in_channels: int, out_channels: int, model: Component, grid: list[str]) -> None:
+    def __init__(
+        self, in_channels: int, out_channels: int, model: str, settings: dict[str, Any], grid: list[str]
+    ) -> None:
         super().__init__(in_channels, out_channels, dims=len(grid), grid=grid)
         from neuralop import models
 
-        self.model = getattr(models, model.name)(
-            in_channels=in_channels, out_channels=out_channels, **deepcopy(model.options)
+        self.model = getattr(models, model)(
+            in_channels=in_channels, out_channels=out_channels, **deepcopy(settings)
         )
 
     def operate(self, x: Tensor, points: list[Tensor]) -> Tensor:
@@ -192,7 +195,8 @@ def measure(problem: str, model: str, seed: int, seconds: float, data: str) -> R
     if model.startswith(PEER):
         torch.manual_seed(seed)
         old = network.operator
-        network.operator = Peer(old.in_channels, old.out_channels, components(problem)[model], list(old.grid))
+        peer = components(problem)[model]
+        network.operator = Peer(old.in_channels, old.out_channels, peer.name, peer.options, list(old.grid))
     # judged once, after training
     tests, task.tests = task.tests, []
     if network.operator.resolution_bound:
