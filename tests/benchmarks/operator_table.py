@@ -231,29 +231,35 @@ def runs(problem: str, seconds: float, data: Path) -> list[tuple[str, str, int, 
     return [(problem, name, seed, seconds, str(data)) for name in components(problem) for seed in SEEDS]
 
 
-def medians(records: Mapping[str, Record], problem: str, seconds: float) -> dict[str, dict[str, float]]:
-    """By model and resolution, the median over the seeds."""
+def medians(
+    records: Mapping[str, Record], problem: str, seconds: float, error: str = "rel_l2"
+) -> dict[str, dict[str, float]]:
+    """By model and resolution, the median over the seeds of its error, or of the control's, "interpolated"."""
     found: dict[str, dict[str, list[float]]] = {}
     for record in records.values():
         if (record["problem"], record["seconds"]) == (problem, seconds):
-            for resolution, error in record["rel_l2"].items():
-                found.setdefault(record["model"], {}).setdefault(resolution, []).append(error)
+            for resolution, value in record[error].items():
+                if value is not None:
+                    found.setdefault(record["model"], {}).setdefault(resolution, []).append(value)
     return {
-        model: {resolution: statistics.median(errors) for resolution, errors in row.items()}
+        model: {resolution: statistics.median(values) for resolution, values in row.items()}
         for model, row in found.items()
     }
 
 
 def markdown(records: Mapping[str, Record], problem: str, seconds: float) -> str:
-    """The table of a problem: parameters, steps and the error at each resolution, best first."""
+    """The table of a problem: parameters, steps, the error at each resolution and that of the control, best first."""
     rows = medians(records, problem, seconds)
+    controls = medians(records, problem, seconds, "interpolated")
     some = {r["model"]: r for r in records.values() if (r["problem"], r["seconds"]) == (problem, seconds)}
-    resolutions = list(max(rows.values(), key=len))
+    first, *finer = max(rows.values(), key=len)
+    columns = ["parameters", "steps", first, *(name for n in finer for name in (n, f"interpolated to {n}"))]
     lines = [
-        f"| {problem}, {seconds / 60:g} min | parameters | steps | " + " | ".join(resolutions) + " |",
-        "| --- |" + " --- |" * (2 + len(resolutions)),
+        f"| {problem}, {seconds / 60:g} min | " + " | ".join(columns) + " |",
+        "| --- |" + " --- |" * len(columns),
     ]
-    for model, row in sorted(rows.items(), key=lambda item: item[1][resolutions[0]]):
-        cells = " | ".join(f"{row[n]:.2e}" if n in row else "" for n in resolutions)
-        lines.append(f"| {model} | {some[model]['parameters']} | {some[model]['steps']} | {cells} |")
+    for model, row in sorted(rows.items(), key=lambda item: item[1][first]):
+        errors = [row[first], *(e for n in finer for e in (row.get(n), controls.get(model, {}).get(n)))]
+        cells = " | ".join("" if e is None else f"{e:.2e}" for e in errors)
+        lines.append(f"| {model} | {some[model]['parameters']:,} | {some[model]['steps']} | {cells} |")
     return "\n".join(lines)
