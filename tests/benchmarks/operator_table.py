@@ -226,9 +226,9 @@ def measure(problem: str, model: str, seed: int, seconds: float, data: str) -> R
     }
 
 
-def runs(problem: str, seconds: float, data: Path) -> list[tuple[str, str, int, float, str]]:
-    """The arguments of `measure` for one problem."""
-    return [(problem, name, seed, seconds, str(data)) for name in components(problem) for seed in SEEDS]
+def runs(problem: str, seconds: float) -> list[tuple[str, str, int, float]]:
+    """The arguments of `measure` for one problem, but for the folder of the data."""
+    return [(problem, name, seed, seconds) for name in components(problem) for seed in SEEDS]
 
 
 def medians(
