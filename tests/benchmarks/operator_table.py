@@ -72,7 +72,6 @@ OURS = {
     "Transolver": Component(
         "Transolver", {"width": 64, "layers": 4, "heads": 4, "slices": 32, "zero_boundary": True}
     ),
-    "LSM": Component("LSM", {"width": 24, "zero_boundary": True}),
     "DeepONet": Component("DeepONet", {"zero_boundary": True}),
     "MultiONet": Component("MultiONet", {"zero_boundary": True}),
 }
@@ -97,8 +96,11 @@ ONLY = {  # for one problem each
     "darcy_43": {  # where the coefficient jumps
         "FNO, 24 modes": Component("FNO", {"modes": [24, 24], "width": 32, "zero_boundary": True}),
         PEER + "FNO, 24 modes": Component("FNO", {"n_modes": [24, 24], "hidden_channels": 32}),
+        "LSM": Component("LSM", {"width": 24, "zero_boundary": True}),
     },
-    "navier_stokes": {  # the vertices of the other problem's resolutions have no padding in common
+    "navier_stokes": {
+        "LSM": Component("LSM", {"width": 24, "patch": 4}),  # patches of 3 would pad 64 points to 96
+        # the vertices of the other problem's resolutions have no padding in common
         "MG-TFNO": Component(
             "MultiGridPatching",
             {"model": "TFNO", "settings": {"modes": [16, 16], "width": 32, "rank": 0.1}, "padding": 0.25},
