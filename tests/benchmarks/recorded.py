@@ -28,13 +28,18 @@ def load(file: Path) -> dict[str, Record]:
     return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
 
 
+def missing(file: Path, runs: Iterable[tuple]) -> dict[str, tuple]:
+    """Those runs that ``file`` does not hold, by their keys in it."""
+    records = load(file)
+    return {key: run for run in runs if (key := "/".join(map(str, run))) not in records}
+
+
 def complete(file: Path, measure: Callable[..., Record], runs: Iterable[tuple]) -> Iterator[Record]:
     """Those runs that ``file`` does not hold as ``measure(*run)``, two side by side, each recorded as it ends."""
     records = load(file)
     file.parent.mkdir(parents=True, exist_ok=True)
-    missing = {key: run for run in runs if (key := "/".join(map(str, run))) not in records}
     with ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn")) as pool:
-        futures = {pool.submit(measure, *run): key for key, run in missing.items()}
+        futures = {pool.submit(measure, *run): key for key, run in missing(file, runs).items()}
         for future in as_completed(futures):
             records[futures[future]] = future.result()
             with atomic_path(file) as temporary:
