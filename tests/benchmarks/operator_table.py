@@ -92,7 +92,7 @@ THEIRS = {
         },
     ),
 }
-ONLY = {  # for one problem each
+ONLY = {  # models, or their settings, for one problem
     "darcy_43": {  # where the coefficient jumps
         "FNO, 24 modes": Component("FNO", {"modes": [24, 24], "width": 32, "zero_boundary": True}),
         PEER + "FNO, 24 modes": Component("FNO", {"n_modes": [24, 24], "hidden_channels": 32}),
