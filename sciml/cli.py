@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -20,10 +21,11 @@ from sciml.train import TrainingError
 EXIT_USER_ERROR = 2
 EXIT_FAILURE = 1
 EXIT_INTERRUPTED = 130
+EXIT_CLOSED_PIPE = 141
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; returns the exit status: 0, 2 for a user's error, 1 for a failure, 130 when interrupted."""
+    """Run a command; returns the exit status: 0, 2 for a user's error, 1 for a failure, 130 when interrupted, 141 when nobody reads on."""
     parser = _parser()
     arguments, rest = parser.parse_known_args(argv)
     if rest and arguments.command != "train":
@@ -31,6 +33,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments.overrides = rest
     try:
         arguments.run(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # What is left in the buffer would be written at exit, and fail there with a message.
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())
+        return EXIT_CLOSED_PIPE
     except (ValueError, OSError, TrainingError) as error:
         if arguments.debug:
             traceback.print_exc()

@@ -1,4 +1,7 @@
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import h5py
@@ -308,6 +311,15 @@ def test_list(capsys):
     out = capsys.readouterr().out
     assert "NavierStokes" in out
     assert "FNO" not in out
+
+
+def test_a_closed_pipe_ends_silently():
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "sciml.cli", "list", "operators"]
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, "")
 
 
 def test_debug_shows_the_traceback(capsys):
