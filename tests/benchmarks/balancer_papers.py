@@ -25,6 +25,7 @@ from sciml.assemble import assemble
 from sciml.config import Component, Config, PointsConfig, Stage
 
 BALANCERS = ("WeightedSum", "ConFIG", "MomentumConFIG", "MultiAdam")
+COLUMNS = ("rel_l2", "mse", "seconds")
 WARM_UP = 100
 
 
@@ -120,21 +121,20 @@ def runs(benchmark: str, seeds: int, share: float) -> list[tuple[str, str, int, 
 
 
 def markdown(records: Mapping[str, Record]) -> str:
-    """The table: medians of the seeds there are."""
+    """The table: medians of the seeds there are, the errors with the least and the largest."""
     cells: dict[tuple[str, int, str], list[Record]] = {}
     for record in records.values():
         cells.setdefault((record["benchmark"], record["steps"], record["balancer"]), []).append(record)
     lines = [
-        "| problem, steps | balancer | relative L2 | mean squared error | ms a step | seeds |",
+        "| problem, steps | balancer | relative L2 | mean squared error | CPU time | seeds |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
     order = sorted(cells, key=lambda cell: (*cell[:2], BALANCERS.index(cell[2])))
     for benchmark, steps, balancer in order:
-        found = cells[benchmark, steps, balancer]
-        error, mse, seconds = (
-            statistics.median(record[name] for record in found) for name in ("rel_l2", "mse", "seconds")
-        )
+        found = {name: [record[name] for record in cells[benchmark, steps, balancer]] for name in COLUMNS}
+        error, mse, seconds = map(statistics.median, found.values())
+        spread = f"({min(found['rel_l2']):.2g} to {max(found['rel_l2']):.2g})"
         lines.append(
-            f"| {benchmark}, {steps} | {balancer} | {error:.2g} | {mse:.2g} | {1e3 * seconds / steps:.0f} | {len(found)} |"
+            f"| {benchmark}, {steps} | {balancer} | {error:.2g} {spread} | {mse:.2g} | {seconds:.0f} s | {len(found['mse'])} |"
         )
     return "\n".join(lines)
