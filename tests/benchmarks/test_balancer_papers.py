@@ -1,8 +1,9 @@
 """Balancers in the set-ups of their papers, the second table of docs/optimizers.md.
 
 A run takes from ten minutes to hours of one core, so it is for a night, or for pieces: results are kept in the folder
-SCIML_PAPER_RESULTS (runs/papers), SCIML_PAPER_SEEDS is their number (1) and SCIML_PAPER_STEPS a share of the papers' steps
-(1): `SCIML_PAPER_STEPS=0.1 pytest -m bench -s tests/benchmarks/test_balancer_papers.py -k burgers`.
+SCIML_PAPER_RESULTS (runs/papers; docs/results/balancer_papers has the recorded ones), SCIML_PAPER_SEEDS is their number (1)
+and SCIML_PAPER_STEPS a share of the papers' steps (1):
+`SCIML_PAPER_STEPS=0.1 pytest -m bench -s tests/benchmarks/test_balancer_papers.py -k burgers`. `-k table` prints what is recorded.
 """
 
 import math
@@ -31,6 +32,6 @@ def test_runs(benchmark_name):
 
 
 def test_table():
-    text = balancer_papers.markdown(recorded.load(RESULTS))
-    (FOLDER / "table.md").write_text(text + "\n", encoding="utf-8")
-    print(f"\n{text}")
+    records = recorded.load(RESULTS)
+    print(f"\n{balancer_papers.markdown(records)}")
+    assert all(math.isfinite(record["rel_l2"]) for record in records.values())
