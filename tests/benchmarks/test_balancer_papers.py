@@ -34,4 +34,5 @@ def test_runs(benchmark_name):
 def test_table():
     records = recorded.load(RESULTS)
     print(f"\n{balancer_papers.markdown(records)}")
+    assert records
     assert all(math.isfinite(record["rel_l2"]) for record in records.values())
