@@ -96,6 +96,13 @@ inline void load(V* to, const T* from, int64_t points, int64_t channels) {
   }
 }
 
+// The same points where they lie, if that will do; `to` is filled otherwise.
+inline const V* loaded(V* to, const T* from, int64_t points, int64_t channels) {
+  if (channels % LANES == 0 && reinterpret_cast<uintptr_t>(from) % sizeof(V) == 0) return reinterpret_cast<const V*>(from);
+  load(to, from, points, channels);
+  return to;
+}
+
 inline void store(T* to, const V* from, int64_t points, int64_t channels) {
   const int64_t vectors = vectors_of(channels);
   if (channels == vectors * LANES) return void(std::memcpy(to, from, points * vectors * sizeof(V)));

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
@@ -11,16 +10,7 @@ from torch.autograd.function import once_differentiable
 
 from operators import kernels
 from operators.fused_pointwise import layers
-from operators.truncated_dft import (
-    INVERSE,
-    TRANSFORM,
-    Axes,
-    analyse,
-    analyse_others,
-    numbers_of_axis,
-    synthesise,
-    synthesise_others,
-)
+from operators.truncated_dft import INVERSE, TRANSFORM, Axes, Rule, coefficients, numbers_of, scratch_size
 
 
 class FusedBlock(torch.autograd.Function):
@@ -43,11 +33,12 @@ class FusedBlock(torch.autograd.Function):
     ) -> Tensor:
         x, weight, gate = x.contiguous(), weight.contiguous(), gate.contiguous()
         parameters = tuple(p.contiguous() for p in parameters)
-        z = analyse(x, axes, TRANSFORM)
-        modes = synthesise_others(_mix(z, weight), axes, INVERSE)
+        z, mixed, scratch = _coefficients(x, axes)
         out, inner = torch.empty_like(x), torch.empty_like(x) if training else None
-        fields = [x, None, modes, None, inner, out, None, gate, None]
-        _run("block_forward", x, axes, activated, [*fields], [*layers(parameters, [None] * 6)])
+        fields, modes, maps = [x, None, out, None, inner], [z, mixed, None, None], [weight, gate, None, None]
+        dense = layers(parameters, [None] * len(parameters))
+        operands = [*fields, *modes, scratch, *maps]
+        _run("block_forward", operands, axes, (TRANSFORM, INVERSE), activated, dense)
         if training:
             ctx.axes, ctx.activated = axes, activated
             ctx.save_for_backward(x, weight, z, inner, gate, *parameters)
@@ -57,41 +48,26 @@ class FusedBlock(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, z, inner, gate, *parameters = ctx.saved_tensors
-        axes = ctx.axes
-        gx, g_gate, found = (
-            torch.empty_like(x),
-            torch.empty_like(gate),
-            [torch.empty_like(p) for p in parameters],
-        )
-        g_modes = z.new_empty(*x.shape[:-2], axes.kept[-1], *z.shape[-2:])
-        fields = [x, grad.contiguous(), None, g_modes, inner, None, gx, gate, g_gate]
-        _run("block_backward", x, axes, ctx.activated, [*fields], [*layers(parameters, found)])
-        g_modes = analyse_others(g_modes, axes, INVERSE.adjoint)
-        gz, g_weight = _mix_backward(z, weight, g_modes)
-        synthesise(gz, axes, TRANSFORM.adjoint, x.shape[-1], add_to=gx)
+        gx, g_weight, g_gate, *found = (torch.empty_like(t) for t in (x, weight, gate, *parameters))
+        gz, g_mixed, scratch = _coefficients(x, ctx.axes)
+        fields, modes = [x, grad.contiguous(), None, gx, inner], [z, None, gz, g_mixed]
+        operands = [*fields, *modes, scratch, weight, gate, g_weight, g_gate]
+        rules, dense = (INVERSE.adjoint, TRANSFORM.adjoint), layers(parameters, found)
+        _run("block_backward", operands, ctx.axes, rules, ctx.activated, dense)
         return gx, g_weight, None, None, None, g_gate, *found
 
 
-def _run(name: str, x: Tensor, axes: Axes, activated: bool, fields: list[Any], dense: list[Any]) -> None:
-    lines, axis = math.prod(x.shape[:-2]), numbers_of_axis(axes, -1, INVERSE, x.dtype)
-    if name == "block_backward":
-        axis = numbers_of_axis(axes, -1, INVERSE.adjoint, x.dtype)
-    kernels.call(name, x.dtype, [*fields, lines, torch.get_num_threads(), activated, *axis, *dense])
+def _coefficients(x: Tensor, axes: Axes) -> tuple[Tensor, Tensor, Tensor]:
+    """Memory for the coefficients of a field, for others and for the stages of a transform."""
+    sizes = axes, len(x), x.shape[-1], x.dtype
+    shape = coefficients(*sizes)
+    return x.new_empty(shape), x.new_empty(shape), x.new_empty(scratch_size(*sizes))
 
 
-def _mix(z: Tensor, weight: Tensor) -> Tensor:
-    """Coefficients times the matrices of their modes."""
-    *kept, channels, channels_out, _ = weight.shape
-    out = z.new_empty(len(z), *kept, 2, kernels.padded(channels_out, z.dtype))
-    sizes = len(z), math.prod(kept), channels, channels_out, torch.get_num_threads()
-    kernels.call("mix", z.dtype, [z, None, out, None, weight, None, *sizes])
-    return out
-
-
-def _mix_backward(z: Tensor, weight: Tensor, grad: Tensor) -> tuple[Tensor, Tensor]:
-    """Gradients by the coefficients and by the matrices."""
-    *kept, channels, channels_out, _ = weight.shape
-    gz, g_weight = torch.empty_like(z), torch.empty_like(weight)
-    sizes = len(z), math.prod(kept), channels, channels_out, torch.get_num_threads()
-    kernels.call("mix_backward", z.dtype, [z, grad, None, gz, weight, g_weight, *sizes])
-    return gz, g_weight
+def _run(
+    name: str, operands: list[Any], axes: Axes, rules: tuple[Rule, Rule], activated: bool, dense: list[Any]
+) -> None:
+    x = operands[0]
+    sizes = len(x), torch.get_num_threads(), activated, len(axes.points)
+    numbers = [number for rule in rules for number in numbers_of(axes, rule, x.dtype)]
+    kernels.call(name, x.dtype, [*operands, *sizes, *dense, *numbers])

@@ -137,8 +137,7 @@ extern "C" void mlp_forward(const MLP* call) {
   in_parallel(c.points, size, c.threads, [&](int) {
     return [&, x = Buffer(size * first.in), h = Buffer(size * first.out), y = Buffer(size * second.out)](int64_t start, int64_t end) mutable {
       const int64_t points = end - start;
-      load(x.data(), c.x + start * c.first.in, points, c.first.in);
-      first.forward(h.data(), x.data(), points);
+      first.forward(h.data(), loaded(x.data(), c.x + start * c.first.in, points, c.first.in), points);
       gelu(h.data(), points * first.out);
       second.forward(y.data(), h.data(), points);
       store(c.output + start * c.second.out, y.data(), points, c.second.out);
@@ -154,10 +153,10 @@ extern "C" void mlp_backward(const MLP* call) {
   in_parallel(c.points, size, c.threads, [&](int thread) {
     return [&, thread, memory = Buffer(size * all)](int64_t start, int64_t end) mutable {
       const int64_t points = end - start;
-      V *x = memory.data(), *gx = x + size * first.in, *h = gx + size * first.in, *slope = h + size * first.out;
-      V *gh = slope + size * first.out, *gy = gh + size * first.out;
-      load(x, c.x + start * c.first.in, points, c.first.in);
-      load(gy, c.output_grad + start * c.second.out, points, c.second.out);
+      V *copy = memory.data(), *gx = copy + size * first.in, *h = gx + size * first.in, *slope = h + size * first.out;
+      V *gh = slope + size * first.out, *grad_copy = gh + size * first.out;
+      const V* x = loaded(copy, c.x + start * c.first.in, points, c.first.in);
+      const V* gy = loaded(grad_copy, c.output_grad + start * c.second.out, points, c.second.out);
       first.forward(h, x, points);
       gelu(h, slope, points * first.out);
       second_sums[thread].collect(gy, h, points);

@@ -177,61 +177,104 @@ struct Lines {
   }
 };
 
-// The last axis of a field (lines, points, channels) and its coefficients (lines, kept, 2, channels in whole vectors).
-struct LastAxis {
-  T* field;
-  V* modes;
-  int64_t lines, channels, adds, threads;
-  Axis axis;
-};
+// A field (batch, *points, channels) in the course of its transform, one axis after the other from the last to the first. At stage `axis` it
+// has coefficients along that axis and those behind it, (batch, *points, *kept, 2, channels in whole vectors). `operators/truncated_dft.py`
+// tells how much scratch the stages between take.
+struct Grid {
+  int64_t batch, channels, threads, dims;
+  V* scratch;
+  const Axis* axes;
 
-// Another axis, of complex numbers (outer, points, inner, 2, channels in whole vectors), which are `vectors` each.
-struct OtherAxis {
-  V *points, *modes;
-  int64_t outer, inner, vectors, threads;
-  Axis axis;
+  int64_t vectors() const { return vectors_of(channels); }
+  const Axis& last() const { return axes[dims - 1]; }
+  int64_t outer(int64_t axis) const {
+    return std::accumulate(axes, axes + axis, batch, [](int64_t product, const Axis& a) { return product * a.points; });
+  }
+  int64_t inner(int64_t axis) const {
+    return std::accumulate(axes + axis + 1, axes + dims, int64_t(1), [](int64_t product, const Axis& a) { return product * a.kept; });
+  }
+  int64_t lines() const { return outer(dims - 1); }
+  int64_t modes() const { return inner(-1); }  // of a sample
+  int64_t size(int64_t axis) const { return outer(axis) * axes[axis].kept * inner(axis) * 2 * vectors(); }
+  // of the stages, which take turns
+  V* place(int64_t axis) const { return scratch + ((dims - 1 - axis) % 2 ? size(dims - 1) : 0); }
 };
 
 template <class F>
-void each_column(const OtherAxis& c, F transform) {
-  const int64_t stride = c.inner * 2 * c.vectors;
-  in_parallel(c.outer * c.inner, 1, c.threads, [&](int) {
-    return [&, folded = Folded(c.axis, 2 * c.vectors)](int64_t item, int64_t) mutable {
-      const int64_t outer = item / c.inner, column = item % c.inner * 2 * c.vectors;
-      const Rows<V> points{c.points + outer * c.axis.points * stride + column, stride};
-      transform(points, Rows<V>{c.modes + outer * c.axis.kept * stride + column, stride}, folded);
+void each_column(const Grid& grid, int64_t number, V* points, V* modes, F transform) {
+  const Axis& axis = grid.axes[number];
+  const int64_t inner = grid.inner(number), vectors = grid.vectors(), stride = inner * 2 * vectors;
+  in_parallel(grid.outer(number) * inner, 1, grid.threads, [&](int) {
+    return [&, folded = Folded(axis, 2 * vectors)](int64_t item, int64_t) mutable {
+      const int64_t outer = item / inner, column = item % inner * 2 * vectors;
+      transform(axis, Rows<V>{points + outer * axis.points * stride + column, stride},
+                Rows<V>{modes + outer * axis.kept * stride + column, stride}, vectors, folded);
     };
   });
 }
+
+// The coefficients of a field, of which along_lines(to) finds those along the last axis.
+template <class F>
+void analyse(const Grid& grid, V* modes, F along_lines) {
+  V* from = grid.dims > 1 ? grid.place(grid.dims - 1) : modes;
+  along_lines(from);
+  for (int64_t axis = grid.dims - 2; axis >= 0; --axis) {
+    V* to = axis ? grid.place(axis) : modes;
+    each_column(grid, axis, from, to, [](const Axis& a, Rows<V> points, Rows<V> modes, int64_t vectors, Folded& folded) {
+      analyse_complex(a, {points.at, points.stride}, modes, vectors, folded);
+    });
+    from = to;
+  }
+}
+
+// The field of coefficients: along_lines(from) makes it of those along the last axis.
+template <class F>
+void synthesise(const Grid& grid, V* modes, F along_lines) {
+  V* from = modes;
+  for (int64_t axis = 0; axis < grid.dims - 1; ++axis) {
+    V* to = grid.place(axis + 1);
+    each_column(grid, axis, to, from, [](const Axis& a, Rows<V> points, Rows<V> modes, int64_t vectors, Folded& folded) {
+      synthesise_complex(a, {modes.at, modes.stride}, points, vectors, folded);
+    });
+    from = to;
+  }
+  along_lines(from);
+}
+
+void analyse_lines(const Grid& grid, const T* field, V* modes) {
+  const Axis& axis = grid.last();
+  in_parallel(grid.lines(), 1, grid.threads, [&](int) {
+    return [&, lines = Lines(axis, grid.channels)](int64_t line, int64_t) mutable {
+      lines.analyse(field + line * axis.points * grid.channels, modes + line * axis.kept * 2 * lines.vectors);
+    };
+  });
+}
+
+void synthesise_lines(const Grid& grid, const V* modes, T* field, bool adds) {
+  const Axis& axis = grid.last();
+  in_parallel(grid.lines(), 1, grid.threads, [&](int) {
+    return [&, lines = Lines(axis, grid.channels)](int64_t line, int64_t) mutable {
+      lines.synthesise(modes + line * axis.kept * 2 * lines.vectors, field + line * axis.points * grid.channels, adds);
+    };
+  });
+}
+
+// Followed by the axes.
+struct Transform {
+  T* field;
+  V *modes, *scratch;
+  int64_t batch, channels, threads, dims;
+  Grid grid() const { return {batch, channels, threads, dims, scratch, reinterpret_cast<const Axis*>(this + 1)}; }
+};
 
 }  // namespace
 
-extern "C" void analyse_last(const LastAxis* call) {
-  const LastAxis& c = *call;
-  in_parallel(c.lines, 1, c.threads, [&](int) {
-    return [&, lines = Lines(c.axis, c.channels)](int64_t line, int64_t) mutable {
-      lines.analyse(c.field + line * c.axis.points * c.channels, c.modes + line * c.axis.kept * 2 * lines.vectors);
-    };
-  });
+extern "C" void analyse_field(const Transform* call) {
+  const Grid grid = call->grid();
+  analyse(grid, call->modes, [&](V* to) { analyse_lines(grid, call->field, to); });
 }
 
-extern "C" void synthesise_last(const LastAxis* call) {
-  const LastAxis& c = *call;
-  in_parallel(c.lines, 1, c.threads, [&](int) {
-    return [&, lines = Lines(c.axis, c.channels)](int64_t line, int64_t) mutable {
-      lines.synthesise(c.modes + line * c.axis.kept * 2 * lines.vectors, c.field + line * c.axis.points * c.channels, c.adds);
-    };
-  });
-}
-
-extern "C" void analyse_other(const OtherAxis* call) {
-  each_column(*call, [&](Rows<V> points, Rows<V> modes, Folded& folded) {
-    analyse_complex(call->axis, {points.at, points.stride}, modes, call->vectors, folded);
-  });
-}
-
-extern "C" void synthesise_other(const OtherAxis* call) {
-  each_column(*call, [&](Rows<V> points, Rows<V> modes, Folded& folded) {
-    synthesise_complex(call->axis, {modes.at, modes.stride}, points, call->vectors, folded);
-  });
+extern "C" void synthesise_field(const Transform* call) {
+  const Grid grid = call->grid();
+  synthesise(grid, call->modes, [&](const V* from) { synthesise_lines(grid, from, call->field, false); });
 }

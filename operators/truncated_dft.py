@@ -96,60 +96,49 @@ def inverse(z: Tensor, axes: Axes) -> Tensor:
 
 def analyse(x: Tensor, axes: Axes, rule: Rule) -> Tensor:
     """From fields (batch, *points, channels) to coefficients, without a graph."""
-    x = x.contiguous()
-    z = x.new_empty(*x.shape[:-2], axes.kept[-1], 2, kernels.padded(x.shape[-1], x.dtype))
-    _last("analyse_last", x, z, axes, rule, adds=False)
-    return analyse_others(z, axes, rule)
-
-
-def analyse_others(z: Tensor, axes: Axes, rule: Rule) -> Tensor:
-    """The part of `analyse` that is left after the last axis, from (batch, *points but the last, kept, 2, channels)."""
-    for axis in reversed(range(len(axes.points) - 1)):
-        out = z.new_empty(*z.shape[: axis + 1], axes.kept[axis], *z.shape[axis + 2 :])
-        _other("analyse_other", z, out, axis, axes, rule)
-        z = out
+    z = x.new_empty(coefficients(axes, len(x), x.shape[-1], x.dtype))
+    _run("analyse_field", x.contiguous(), z, axes, rule)
     return z
 
 
-def synthesise(z: Tensor, axes: Axes, rule: Rule, channels: int, *, add_to: Tensor | None = None) -> Tensor:
-    """From coefficients to fields (batch, *points, channels), new ones or added to others in place; without a graph."""
-    z = synthesise_others(z, axes, rule)
-    x = add_to if add_to is not None else z.new_empty(*z.shape[:-3], axes.points[-1], channels)
-    _last("synthesise_last", x, z, axes, rule, adds=add_to is not None)
+def synthesise(z: Tensor, axes: Axes, rule: Rule, channels: int) -> Tensor:
+    """From coefficients to fields (batch, *points, channels), without a graph."""
+    x = z.new_empty(len(z), *axes.points, channels)
+    _run("synthesise_field", x, z.contiguous(), axes, rule)
     return x
 
 
-def synthesise_others(z: Tensor, axes: Axes, rule: Rule) -> Tensor:
-    """The part of `synthesise` that precedes the last axis, to (batch, *points but the last, kept, 2, channels)."""
-    z = z.contiguous()
-    for axis in range(len(axes.points) - 1):
-        out = z.new_empty(*z.shape[: axis + 1], axes.points[axis], *z.shape[axis + 2 :])
-        _other("synthesise_other", out, z, axis, axes, rule)
-        z = out
-    return z
+def _run(name: str, x: Tensor, z: Tensor, axes: Axes, rule: Rule) -> None:
+    batch, channels = len(x), x.shape[-1]
+    scratch = x.new_empty(scratch_size(axes, batch, channels, x.dtype))
+    sizes = batch, channels, torch.get_num_threads(), len(axes.points)
+    kernels.call(name, x.dtype, [x, z, scratch, *sizes, *numbers_of(axes, rule, x.dtype)])
 
 
-def _last(name: str, x: Tensor, z: Tensor, axes: Axes, rule: Rule, *, adds: bool) -> None:
-    lines, channels = math.prod(x.shape[:-2]), x.shape[-1]
-    last = numbers_of_axis(axes, -1, rule, x.dtype)
-    kernels.call(name, x.dtype, [x, z, lines, channels, adds, torch.get_num_threads(), *last])
+def coefficients(axes: Axes, batch: int, channels: int, dtype: torch.dtype) -> tuple[int, ...]:
+    """Shape of the coefficients of so many fields."""
+    return batch, *axes.kept, 2, kernels.padded(channels, dtype)
 
 
-def _other(name: str, points: Tensor, modes: Tensor, axis: int, axes: Axes, rule: Rule) -> None:
-    dtype = points.dtype
-    sizes = math.prod(points.shape[: axis + 1]), math.prod(points.shape[axis + 2 : -2])
-    vectors = points.shape[-1] // kernels.padded(1, dtype)
-    numbers = numbers_of_axis(axes, axis, rule, dtype)
-    kernels.call(name, dtype, [points, modes, *sizes, vectors, torch.get_num_threads(), *numbers])
+def scratch_size(axes: Axes, batch: int, channels: int, dtype: torch.dtype) -> int:
+    """Numbers that a transform, or an inverse, takes beside its operands: two stages between the first axis and the last."""
+    stages = [
+        math.prod([batch, *axes.points[:axis], *axes.kept[axis:], 2, kernels.padded(channels, dtype)])
+        for axis in range(1, len(axes.points))
+    ]
+    return sum(stages[-2:])
 
 
-def numbers_of_axis(axes: Axes, axis: int, rule: Rule, dtype: torch.dtype) -> list[int | Tensor]:
-    """One axis as truncated_dft.cpp reads it."""
-    shift = axes.shifts[axis] if rule.inverse else 0
-    period, modes = axes.periods[axis], axes.modes[axis]
-    last = axis in (-1, len(axes.points) - 1)
-    tables = _tables(period, modes, shift, last, rule, dtype)
-    return [axes.points[axis], period, axes.kept[axis], shift, 2 if rule.inverse else 1, *tables]
+@cache
+def numbers_of(axes: Axes, rule: Rule, dtype: torch.dtype) -> tuple[int, ...]:
+    """All axes as truncated_dft.cpp reads them, with the addresses of tables that are never freed."""
+    numbers: list[int] = []
+    for axis, (points, period, modes, shift) in enumerate(zip(*axes, strict=True)):
+        shift, last = shift if rule.inverse else 0, axis == len(axes.points) - 1
+        tables = _tables(period, modes, shift, last, rule, dtype)
+        ends = 2 if rule.inverse else 1
+        numbers += [points, period, axes.kept[axis], shift, ends, *(table.data_ptr() for table in tables)]
+    return tuple(numbers)
 
 
 @cache

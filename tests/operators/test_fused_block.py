@@ -48,6 +48,16 @@ def test_equal_to_its_operations_in_float64(modes, sizes, width, hidden, options
         torch.testing.assert_close(one, truth, rtol=1e-4, atol=1e-5 * float(truth.abs().max()))
 
 
+def test_fields_that_begin_anywhere_in_memory():
+    torch.manual_seed(0)
+    block = FourierBlock(SpectralConv(8, 8, [4, 4]), 8, 4, last=False)
+    x = torch.randn(3, 9, 10, 8)
+    moved = torch.cat([torch.zeros(1), x.flatten()])[1:].view(x.shape)
+    assert moved.data_ptr() % 32
+    with torch.no_grad():
+        assert torch.equal(block(moved), block(x))
+
+
 def test_runs_are_repeatable():
     torch.manual_seed(0)
     block = FourierBlock(SpectralConv(8, 8, [4, 4]), 8, 4, last=False)
