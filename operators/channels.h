@@ -5,8 +5,6 @@
 
 namespace {
 
-typedef T U __attribute__((vector_size(32), aligned(sizeof(T)), may_alias));  // anywhere in memory
-
 inline int64_t vectors_of(int64_t channels) { return (channels + LANES - 1) / LANES; }
 
 // Rows that start `stride` numbers or vectors apart.

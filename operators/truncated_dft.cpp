@@ -44,12 +44,11 @@ void butterfly(const Axis& axis, V* x, int64_t vectors) {
 }
 
 // Sums and differences of the points j and p - j.
-template <class W>
-void fold(const Axis& axis, Rows<const W> x, int64_t vectors, Folded& f) {
+void fold(const Axis& axis, Rows<const V> x, int64_t vectors, Folded& f) {
   const int64_t p = axis.period;
   V *even = f.even.data(), *odd = f.odd.data();
   for (int64_t j = 0; j < axis.half(); ++j, even += vectors, odd += vectors) {
-    const W *one = x[j], *other = x[j ? p - j : p];
+    const V *one = x[j], *other = x[j ? p - j : p];
     if (2 * j == p || (!j && !axis.vertices()))
       for (int64_t i = 0; i < vectors; ++i) even[i] = one[i], odd[i] = V{};
     else if (j)
@@ -104,9 +103,8 @@ void synthesise_part(const Axis& axis, bool sine, int64_t count, Buffer& x, Rows
 }
 
 // From a line of points to coefficients, and back, on the last axis.
-template <class W>
-void analyse_line(const Axis& axis, const W* x, V* z, int64_t vectors, Folded& f) {
-  fold(axis, Rows<const W>{x, vectors}, vectors, f);
+void analyse_line(const Axis& axis, const V* x, V* z, int64_t vectors, Folded& f) {
+  fold(axis, {x, vectors}, vectors, f);
   const Rows<V> to{z, 2 * vectors};
   analyse_part(axis, false, axis.kept, f.even, to, vectors, f);
   analyse_part(axis, true, axis.kept, f.odd, to.from(0, vectors), vectors, f);
@@ -164,9 +162,7 @@ struct Lines {
       : axis(axis), channels(channels), vectors(vectors_of(channels)), line(axis.points * vectors), folded(axis, vectors) {}
 
   void analyse(const T* x, V* z) {
-    if (channels == vectors * LANES) return analyse_line(axis, reinterpret_cast<const U*>(x), z, vectors, folded);
-    load(line.data(), x, axis.points, channels);
-    analyse_line<V>(axis, line.data(), z, vectors, folded);
+    analyse_line(axis, loaded(line.data(), x, axis.points, channels), z, vectors, folded);
   }
   void synthesise(const V* z, T* x, bool adds) {
     synthesise_line(axis, z, line.data(), vectors, folded);
