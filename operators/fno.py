@@ -16,8 +16,25 @@ from operators.pointwise import PointwiseMLP
 from operators.spectral import SpectralConv
 
 
+class PaperBlock(nn.Module):
+    """The layer of the paper that introduced the FNO: σ(K x + W x), with σ = gelu, or the identity in the last layer.
+
+    K is a spectral convolution and W a pointwise linear map, (batch, *grid, width) -> (batch, *grid, width).
+    """
+
+    def __init__(self, spectral: SpectralConv, width: int, *, last: bool) -> None:
+        super().__init__()
+        self.spectral = spectral
+        self.skip = nn.Linear(width, width, bias=False)
+        self.last = last
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.spectral.channels_last(x) + self.skip(x)
+        return y if self.last else F.gelu(y)
+
+
 class FourierBlock(nn.Module):
-    """One layer: y = σ(K x + W x), then σ(MLP(y) + g ⊙ x), with σ = gelu, or the identity in the last layer.
+    """The layer of neuraloperator 2.0: y = σ(K x + W x), then σ(MLP(y) + g ⊙ x), with σ = gelu, or the identity in the last layer.
 
     Takes and gives (batch, *grid, width): with the channels next to each other pointwise maps and transforms alike are matrix products.
     K is a spectral convolution, W a pointwise linear map, MLP two pointwise layers and g one gate for each channel.
@@ -91,26 +108,36 @@ class SpectralOperator(LiftedOperator):
         return require_hidden("mlp_ratio", round(self.mlp_ratio * width), width)
 
     def fourier_blocks(
-        self, layers: int, convolution: type[SpectralConv] = SpectralConv, **options: Any
+        self, layers: int, block: str, convolution: type[SpectralConv] = SpectralConv, **options: Any
     ) -> nn.Sequential:
-        """Blocks with a convolution each, of that class and with those options; the last one has no activation."""
+        """Blocks of a kind with a convolution each, of that class and with those options; the last one has no activation."""
+        if block not in ("modern", "paper"):
+            raise ValueError(f"block is {block!r}; choose modern or paper")
         width, blocks = self.width, nn.Sequential()
         for layer in range(layers):
-            spectral = convolution(width, width, self.modes, **self.axes, **options)
-            blocks.append(FourierBlock(spectral, width, self.hidden(width), last=layer == layers - 1))
+            spectral, last = (
+                convolution(width, width, self.modes, **self.axes, **options),
+                layer == layers - 1,
+            )
+            if block == "paper":
+                blocks.append(PaperBlock(spectral, width, last=last))
+            else:
+                blocks.append(FourierBlock(spectral, width, self.hidden(width), last=last))
         return blocks
 
 
 class FNO(SpectralOperator):
     """Fourier neural operator: lift each point's channels, mix in Fourier space and pointwise, project back.
 
-    The block is that of neuraloperator 2.0 (`FourierBlock`), without normalisation, so the model is
-    one continuous operator at every resolution that holds its modes.
+    The model is one continuous operator at every resolution that holds its modes: no block normalises.
 
     Parameters
     ----------
     layers
         Number of blocks.
+    block
+        "modern", that of neuraloperator 2.0 (`FourierBlock`), or "paper" (`PaperBlock`), which leaves out the pointwise layers and
+        so ``mlp_ratio``.
     odd_axis_shift
         See `SpectralConv`; `from_neuralop` sets it.
     first, others
@@ -119,9 +146,16 @@ class FNO(SpectralOperator):
     Source: Li et al., "Fourier neural operator for parametric partial differential equations", ICLR 2021.
     """
 
-    def __init__(self, *first: Any, layers: int = 4, odd_axis_shift: bool = False, **others: Any) -> None:
+    def __init__(
+        self,
+        *first: Any,
+        layers: int = 4,
+        block: str = "modern",
+        odd_axis_shift: bool = False,
+        **others: Any,
+    ) -> None:
         super().__init__(*first, **others)
-        self.blocks = self.fourier_blocks(layers, odd_axis_shift=odd_axis_shift)
+        self.blocks = self.fourier_blocks(layers, block, odd_axis_shift=odd_axis_shift)
 
     def mix(self, x: Tensor) -> Tensor:
         return self.blocks(x)

@@ -163,8 +163,8 @@ class TFNO(SpectralOperator):
     ----------
     factorization, rank
         See `FactorizedSpectralConv`.
-    layers
-        Number of blocks.
+    layers, block
+        As of `FNO`.
     first, others
         Arguments of `SpectralOperator`.
 
@@ -178,11 +178,12 @@ class TFNO(SpectralOperator):
         factorization: str = "Tucker",
         rank: float = 0.1,
         layers: int = 4,
+        block: str = "modern",
         **others: Any,
     ) -> None:
         super().__init__(*first, **others)
         self.blocks = self.fourier_blocks(
-            layers, FactorizedSpectralConv, factorization=factorization, rank=rank
+            layers, block, FactorizedSpectralConv, factorization=factorization, rank=rank
         )
 
     def mix(self, x: Tensor) -> Tensor:

@@ -99,7 +99,9 @@ def load_kernel(code: str, dtype: torch.dtype, *headers: str) -> ctypes.CDLL | N
 def _command() -> tuple[str, ...] | None:
     found = compiler()
     if found is None:
-        _LOG.warning("no C++ compiler found: jets go through torch's own operations, which is slower")
+        _LOG.warning(
+            "no C++ compiler found: torch's own operations take the place of our kernels, which is slower"
+        )
         return None
     threads = next((Path(torch.__file__).parent / "lib").glob("libgomp*.so*"), None)
     return found, *_FLAGS, *(("-fopenmp", str(threads)) if threads else ())

@@ -19,6 +19,35 @@ def test_contract_without_coordinates():
     check_operator(lambda: FNO(1, 1, (4, 4), 6, coordinates=False), sizes=[(8, 8), (9, 11)], equivariant=True)
 
 
+@pytest.mark.parametrize("dims", [1, 2, 3])
+def test_contract_with_the_block_of_the_paper(dims):
+    check_operator(
+        lambda: FNO(2, 3, [4, 5, 4][:dims], 6, layers=2, block="paper"),
+        sizes=[(6,) * dims, (9, 7, 6)[:dims], (12,) * dims],
+    )
+
+
+@torch.no_grad()
+def test_block_of_the_paper():
+    """σ(K v + W v) of one axis, with K from its definition as a sum over the kept waves."""
+    torch.manual_seed(0)
+    first, last = FNO(1, 1, [5], 3, layers=2, block="paper").double().blocks
+    x = torch.randn(2, 16, 3, dtype=torch.float64)
+    waves = torch.exp(2j * math.pi / 16 * torch.outer(torch.arange(3.0), torch.arange(16.0)).double())
+    modes = torch.einsum("kj,bjc->bkc", waves.conj(), x.to(waves)) / 16
+    for block, activation in (first, torch.nn.functional.gelu), (last, torch.nn.Identity()):
+        mixed = torch.einsum("bkc,kcd->bkd", modes, torch.view_as_complex(block.spectral.weight))
+        mixed[:, 1:] *= 2  # wavenumber -k has the conjugate
+        convolved = torch.einsum("kj,bkd->bjd", waves, mixed).real + block.spectral.bias
+        expected = activation(convolved + x @ block.skip.weight.T)
+        torch.testing.assert_close(block(x), expected, rtol=0, atol=1e-12)
+
+
+def test_unknown_blocks_are_refused():
+    with pytest.raises(ValueError, match="block is 'new'; choose modern or paper"):
+        FNO(1, 1, [4], 3, block="new")
+
+
 def test_contract_on_a_mixed_domain():
     check_operator(
         lambda: FNO(

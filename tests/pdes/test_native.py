@@ -49,7 +49,7 @@ def test_without_a_compiler_it_says_so_once(monkeypatch, caplog):
         assert native.load(DOUBLED) is None
         assert native.load(DOUBLED + "\n") is None
     assert [record.message for record in caplog.records] == [
-        "no C++ compiler found: jets go through torch's own operations, which is slower"
+        "no C++ compiler found: torch's own operations take the place of our kernels, which is slower"
     ]
 
 
