@@ -27,6 +27,10 @@ def test_contract_of_other_grids(grid):
     check_operator(lambda: TFNO(1, 1, (4, 4), 6, grid=grid, zero_boundary=True), sizes=[(8, 8), (9, 11)])
 
 
+def test_contract_with_the_block_of_the_paper():
+    check_operator(lambda: TFNO(2, 3, [4, 5], 6, block="paper", rank=0.4, layers=2), sizes=[(6, 7), (9, 7)])
+
+
 WALLS = [
     {"basis": "sine"},
     {"basis": "cosine"},
