@@ -139,17 +139,15 @@ void finish_lines_backward(const Block& c, const Grid& grid, V* modes) {
 extern "C" void block_forward(const Block* call) {
   const Block& c = *call;
   const Grid analysis = c.analysis(), synthesis = c.synthesis();
-  const Mixing mixing = c.mixing();
   analyse(analysis, c.modes, [&](V* to) { analyse_lines(analysis, c.x, to); });
-  mix(&mixing);
+  mix(c.mixing());
   synthesise(synthesis, c.mixed, [&](const V* from) { finish_lines(c, synthesis, from); });
 }
 
 extern "C" void block_backward(const Block* call) {
   const Block& c = *call;
   const Grid analysis = c.analysis(), synthesis = c.synthesis();
-  const Mixing mixing = c.mixing();
   analyse(analysis, c.mixed_grad, [&](V* to) { finish_lines_backward(c, analysis, to); });
-  mix_backward(&mixing);
+  mix_backward(c.mixing());
   synthesise(synthesis, c.modes_grad, [&](const V* from) { synthesise_lines(synthesis, from, c.input_grad, true); });
 }

@@ -24,10 +24,7 @@ struct Mixing {
   }
 };
 
-}  // namespace
-
-extern "C" void mix(const Mixing* call) {
-  const Mixing& c = *call;
+void mix(const Mixing& c) {
   const int64_t in = c.vectors_in(), out = c.vectors_out(), im_in = in / 2 * LANES, im_out = out / 2 * LANES;
   in_parallel(c.modes, 1, c.threads, [&](int) {
     return [&, table = Buffer(in * LANES * out), zero = Buffer(out)](int64_t mode, int64_t) mutable {
@@ -43,8 +40,7 @@ extern "C" void mix(const Mixing* call) {
   });
 }
 
-extern "C" void mix_backward(const Mixing* call) {
-  const Mixing& c = *call;
+void mix_backward(const Mixing& c) {
   const int64_t in = c.vectors_in(), out = c.vectors_out(), im_in = in / 2 * LANES, im_out = out / 2 * LANES;
   in_parallel(c.modes, 1, c.threads, [&](int) {
     return [&, table = Buffer(out * LANES * in), sums = Buffer(in * LANES * out), zero = Buffer(in)](int64_t mode, int64_t) mutable {
@@ -70,3 +66,5 @@ extern "C" void mix_backward(const Mixing* call) {
     };
   });
 }
+
+}  // namespace
