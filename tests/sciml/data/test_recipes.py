@@ -191,7 +191,7 @@ def test_an_installed_package_brings_its_recipes(tmp_path, monkeypatch):
 def test_a_recipe_by_its_folder_and_an_existing_file(write, tmp_path):
     out = make_dataset(write(EVOLUTION).parent, tmp_path / "a.h5", n_samples=1, progress=False)
     before = out.read_bytes()
-    with pytest.raises(ValueError, match=r"a\.h5: already exists; pass overwrite=True"):
+    with pytest.raises(ValueError, match=r"a\.h5: already exists; pass --overwrite"):
         make_dataset(write(EVOLUTION), out, progress=False)
     assert out.read_bytes() == before
     make_dataset(write(EVOLUTION), out, n_samples=2, overwrite=True, progress=False)
