@@ -74,7 +74,9 @@ def make_resolutions(
     targets = [Path(out) for out in outs.values()]
     for target in targets:
         if target.exists() and not overwrite:
-            raise ValueError(f"{target}: already exists; pass --overwrite (overwrite=True in Python) to replace it")
+            raise ValueError(
+                f"{target}: already exists; pass --overwrite (overwrite=True in Python) to replace it"
+            )
     plan = read_recipe(locate_recipe(recipe))
     count = plan.samples if n_samples is None else n_samples
     if count < 1:

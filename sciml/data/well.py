@@ -66,7 +66,9 @@ def write_well(
     """
     target = Path(path)
     if target.exists() and not overwrite:
-        raise ValueError(f"{target}: already exists; pass --overwrite (overwrite=True in Python) to replace it")
+        raise ValueError(
+            f"{target}: already exists; pass --overwrite (overwrite=True in Python) to replace it"
+        )
     arrays = {field: _storable(field, values, allow_nonfinite) for field, values in fields.items()}
     steps = _times(times)
     n_samples = _n_samples(arrays, grid, len(steps))
