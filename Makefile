@@ -43,7 +43,7 @@ bench-pinn: $(STAMP)
 # Those of operators, about four and a half hours: speeds with the machine to themselves, the rest two at a time with a thread each.
 bench-operators: $(STAMP)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[dev,bench]"
-	$(BIN)/pytest -m bench -s tests/benchmarks/test_operator_speed.py
+	$(BIN)/pytest -m bench -s $(addprefix tests/benchmarks/, test_operator_speed.py test_axis_transform.py)
 	OMP_NUM_THREADS=1 $(BIN)/pytest -m bench -rP -n 2 --dist worksteal tests/benchmarks/test_operator_accuracy.py
 	$(BIN)/pytest -m bench -s tests/benchmarks/test_operator_table.py
 

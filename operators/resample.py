@@ -39,7 +39,13 @@ def hat_averages(points: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
 def along_axes(x: Tensor, matrices: Sequence[Tensor]) -> Tensor:
     """The field (batch, *grid, channels) with matrix i, real or complex, applied along grid axis i."""
     for dim, matrix in enumerate(matrices, start=1):
-        dtype = torch.promote_types(x.dtype, matrix.dtype)
-        columns = x.to(dtype).reshape(math.prod(x.shape[:dim]), x.shape[dim], -1)
-        x = (matrix.to(dtype) @ columns).view(*x.shape[:dim], len(matrix), *x.shape[dim + 1 :])
+        x = along_axis(x, matrix, dim)
     return x
+
+
+@full_precision
+def along_axis(x: Tensor, matrix: Tensor, dim: int) -> Tensor:
+    """A tensor with a matrix, real or complex, applied along one of its dimensions, other than the last."""
+    dtype = torch.promote_types(x.dtype, matrix.dtype)
+    columns = x.to(dtype).reshape(math.prod(x.shape[:dim]), x.shape[dim], -1)
+    return (matrix.to(dtype) @ columns).view(*x.shape[:dim], len(matrix), *x.shape[dim + 1 :])

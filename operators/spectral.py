@@ -9,21 +9,17 @@ Li et al., "Fourier neural operator for parametric partial differential equation
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
 from operators import kernels, truncated_dft
 from operators.axes import per_axis
-from operators.bases import Expansion, analysis, expansions, most_modes, period, synthesis
+from operators.axis_transform import analyse, products_are_faster, synthesise
+from operators.bases import Expansion, expansions, most_modes, period
 from operators.mixed_precision import full_precision
-from operators.resample import along_axes
 from operators.truncated_dft import Axes
-
-_FEW_MODES = 64
-"""Modes an axis up to which products with tables are used on a CPU: there about even with FFTs where sizes are powers of
-two, and far ahead where they are not; measured."""
 
 
 class SpectralConv(nn.Module):
@@ -149,57 +145,29 @@ class SpectralConv(nn.Module):
         return True
 
     def axes_of_products(self, x: Tensor) -> Axes | None:
-        """The axes of a field (batch, *grid, channels) that the kernel transforms; None: FFTs or products with matrices do."""
-        if not self.periodic or max(self.modes) > _FEW_MODES or not kernels.available(x):
-            return None
+        """The axes of a field (batch, *grid, channels) where the kernel transforms all of them at once; None: one after another."""
         sizes = tuple(x.shape[1:-1])
         periods = tuple(map(period, sizes, self.grid))
-        shifts = *(int(self.odd_axis_shift and n % 2) for n in periods[:-1]), 0
-        return Axes(sizes, periods, tuple(e.modes for e in self.used), shifts)
+        modes = tuple(e.modes for e in self.used)
+        if not self.periodic or not all(map(products_are_faster, modes, periods)) or not kernels.available(x):
+            return None
+        return Axes(sizes, periods, modes, tuple(map(self._shift, range(len(sizes)), periods)))
 
     def transform(self, x: Tensor) -> Tensor:
         """Coefficients of the modes in use, (batch, *grid, channels) -> (batch, *kept, channels)."""
-        if not self.periodic:
-            return along_axes(x, self._matrices(analysis, x.shape[1:-1], x))
-        for axis in reversed(range(len(self.modes))):
-            dim, m = axis + 1, self.used[axis].modes
-            if self.grid[axis] == "vertices":
-                n = x.shape[dim]
-                ends = (x.narrow(dim, 0, 1) + x.narrow(dim, n - 1, 1)) / 2
-                x = torch.cat([ends, x.narrow(dim, 1, n - 2)], dim)
-            if axis == len(self.modes) - 1:
-                x = torch.fft.rfft(x, dim=dim, norm="forward").narrow(dim, 0, m // 2 + 1)
-            else:
-                x = torch.fft.fft(x, dim=dim, norm="forward")
-                low, _, negative = x.split([m - m // 2, x.shape[dim] - m, m // 2], dim)
-                x = torch.cat([low, negative], dim)
+        for axis, expansion in reversed([*enumerate(self.used)]):
+            x = analyse(x, axis + 1, expansion, self.grid[axis])
         return x
 
     def inverse(self, z: Tensor, sizes: Sequence[int]) -> Tensor:
         """The real field of ``sizes`` points with the given coefficients, (batch, *kept, channels) -> (batch, *sizes, channels)."""
-        if not self.periodic:
-            y = along_axes(z, self._matrices(synthesis, sizes, z))
-            return y.real if self.parts == 2 else y
-        for axis, n in enumerate(sizes):
-            dim, m = axis + 1, self.used[axis].modes
-            distinct = period(n, self.grid[axis])
-            if axis == len(self.modes) - 1:
-                z = torch.fft.irfft(z, n=distinct, dim=dim, norm="forward")
-            else:
-                gap = z.new_zeros([*z.shape[:dim], distinct - m, *z.shape[dim + 1 :]])
-                low, negative = z.split([m - m // 2, m // 2], dim)
-                z = torch.cat([low, gap, negative], dim)
-                if self.odd_axis_shift and distinct % 2:
-                    z = z.roll(-1, dim)
-                z = torch.fft.ifft(z, dim=dim, norm="forward")
-            if self.grid[axis] == "vertices":
-                z = torch.cat([z, z.narrow(dim, 0, 1)], dim)
+        for axis, (expansion, n, convention) in enumerate(zip(self.used, sizes, self.grid, strict=True)):
+            shift = self._shift(axis, period(n, convention))
+            z = synthesise(z, axis + 1, expansion, n, convention, shift)
         return z
 
-    def _matrices(self, kind: Callable[..., Tensor], sizes: Sequence[int], like: Tensor) -> list[Tensor]:
-        dtype = like.dtype.to_real()
-        axes = zip(self.used, sizes, self.grid, strict=True)
-        return [kind(expansion, n, convention, dtype, like.device) for expansion, n, convention in axes]
+    def _shift(self, axis: int, points: int) -> int:
+        return int(self.odd_axis_shift and points % 2 and axis < len(self.modes) - 1)
 
     def check_points(self, sizes: Sequence[int]) -> None:
         """Raises ValueError where the grid does not suit the modes."""

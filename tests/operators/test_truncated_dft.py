@@ -5,10 +5,18 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from operators import SpectralConv, truncated_dft
+from operators import SpectralConv, axis_transform, truncated_dft
 from pdes import native
 
 pytestmark = pytest.mark.skipif(native.compiler() is None, reason="no C++ compiler")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def ffts_alone():
+    """What the layer's `transform` and `inverse` take, to which products are compared."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(axis_transform, "products_are_faster", lambda *_: False)
+        yield
 
 
 def setting(modes, sizes, convention, dtype, *, shift=False):
