@@ -10,7 +10,7 @@ from pdes import PDE, Heat, check_pde
 
 @dataclass(frozen=True)
 class ReactiveBurgers(PDE):
-    """The README's own equation: u_t + u u_x = nu u_xx + r u (1 - u)."""
+    """A reaction term beside the README's equation: u_t + u u_x = nu u_xx + r u (1 - u)."""
 
     nu: float = 0.1
     r: float = 1.0
