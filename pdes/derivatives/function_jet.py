@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -12,18 +14,21 @@ from pdes.derivatives.layout import Layout
 from pdes.derivatives.multi_index import Combination, Index
 
 _CHUNK = 1024
+_LOG = logging.getLogger(__name__)
 
 
 def function_jet(function: Callable[[Tensor], Tensor], points: Tensor, layout: Layout) -> Jet:
     """Value and derivatives of ``function``, points (n, d) to (n, k), without a graph.
 
-    The function is given the jet of the coordinates. Where it does what jets do not know, automatic differentiation serves.
+    The function is given the jet of the coordinates. Where it does what jets do not know, automatic
+    differentiation serves, and the log says so once.
     """
     try:
         with torch.no_grad():
             jet: object = function(Jet.of_coordinates(points.detach(), layout.indices, layout.counts))  # type: ignore[arg-type]
     # what only tensors have is missing in a jet
-    except (UnsupportedError, AttributeError, TypeError):
+    except (UnsupportedError, AttributeError, TypeError) as error:
+        _say(getattr(function, "__qualname__", repr(function)), str(error))
         return _nested(function, points, layout)
     # a constant is no jet
     return (
@@ -31,6 +36,12 @@ def function_jet(function: Callable[[Tensor], Tensor], points: Tensor, layout: L
         if isinstance(jet, Jet)
         else _nested(function, points, layout)
     )
+
+
+@cache
+def _say(name: str, reason: str) -> None:
+    """Once for a function: it is asked for its jet at each new set of points."""
+    _LOG.info("%s: derivatives by automatic differentiation: %s", name, reason)
 
 
 def _nested(function: Callable[[Tensor], Tensor], points: Tensor, layout: Layout) -> Jet:

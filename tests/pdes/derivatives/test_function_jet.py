@@ -1,3 +1,5 @@
+import logging
+
 import pytest
 import torch
 
@@ -47,6 +49,20 @@ def test_automatic_differentiation_only_where_jets_stop(monkeypatch):
     assert function_jet(columns, z, layout) != "automatic differentiation"
     for function in (piecewise, lambda _: torch.ones(len(z), 1)):
         assert function_jet(function, z, layout) == "automatic differentiation"
+
+
+def test_the_log_says_once_why_automatic_differentiation_serves(caplog):
+    def kink(z):
+        return torch.where(z[:, :1] > 0, z[:, 1:], z[:, :1])
+
+    with caplog.at_level(logging.INFO):
+        function_jet(columns, torch.rand(7, 2), LAYOUTS["order 4"])
+        assert not caplog.records
+        for _ in range(2):
+            function_jet(kink, torch.rand(7, 2), LAYOUTS["order 4"])
+    (record,) = caplog.records
+    assert "kink: derivatives by automatic differentiation" in record.getMessage()
+    assert "'Jet'" in record.getMessage()
 
 
 def test_the_dtype_is_that_of_the_points():
