@@ -1,4 +1,4 @@
-// Numbers in vectors of 32 bytes, and what kernels do with them. What precedes this file defines the number type T.
+// Numbers in vectors, and what kernels do with them. What precedes this file defines the number type T and VECTOR_BYTES.
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
@@ -13,10 +13,10 @@ int omp_get_thread_num() { return 0; }
 
 namespace {  // several of these libraries live in one process
 
-constexpr int LANES = 32 / sizeof(T);
-typedef T V __attribute__((vector_size(32)));
+constexpr int LANES = VECTOR_BYTES / sizeof(T);
+typedef T V __attribute__((vector_size(VECTOR_BYTES)));
 using Bits = std::conditional_t<sizeof(T) == 4, int32_t, int64_t>;
-typedef Bits I __attribute__((vector_size(32)));
+typedef Bits I __attribute__((vector_size(VECTOR_BYTES)));
 using Buffer = std::vector<V>;
 
 // e^x by 2^n e^r with |r| <= ln(2)/2 and the exponential series of r; NaN stays NaN, and what would over- or underflow is clamped.

@@ -89,10 +89,11 @@ def readable(tensor: Tensor) -> bool:
     return plain and tensor.dtype in C_TYPES and not torch._C._are_functorch_transforms_active()
 
 
-def load_kernel(code: str, dtype: torch.dtype, *headers: str) -> ctypes.CDLL | None:
+def load_kernel(code: str, dtype: torch.dtype, *headers: str, vector_bytes: int = 32) -> ctypes.CDLL | None:
     """The library of C++ code that builds on ``headers`` of this package, for numbers of ``dtype``; None as by `load`."""
     shared = [files("pdes").joinpath(name).read_text(encoding="utf-8") for name in headers]
-    return load("\n".join([f"using T = {C_TYPES[dtype]};", *shared, code]))
+    types = f"using T = {C_TYPES[dtype]};\n#define VECTOR_BYTES {vector_bytes}"
+    return load("\n".join([types, *shared, code]))
 
 
 @cache

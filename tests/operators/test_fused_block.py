@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from operators import SpectralConv, axis_transform
+from operators import SpectralConv, axis_transform, kernels
 from operators.fno import FourierBlock
 from pdes import native
 
@@ -47,6 +47,31 @@ def test_equal_to_its_operations_in_float64(modes, sizes, width, hidden, options
     monkeypatch.setattr(axis_transform, "products_are_faster", lambda *_: False)
     for one, truth in zip(found, results(block.double(), x.double()), strict=True):
         torch.testing.assert_close(one, truth, rtol=1e-4, atol=1e-5 * float(truth.abs().max()))
+
+
+@pytest.fixture
+def vectors_of(monkeypatch):
+    """Has the kernels made for vectors of so many bytes, whatever the processor's."""
+
+    def choose(size):
+        monkeypatch.setattr(kernels, "_VECTOR", size)
+        kernels._library.cache_clear()
+
+    yield choose
+    kernels._library.cache_clear()
+
+
+@pytest.mark.parametrize("width", [5, 8, 24, 32])
+def test_vectors_of_any_processor(width, vectors_of):
+    torch.manual_seed(0)
+    block = FourierBlock(SpectralConv(width, width, [4, 4]), width, 7, last=False)
+    x = torch.randn(3, 9, 10, width)
+    vectors_of(32)
+    narrow, spectral = results(block, x), block.spectral.channels_last(x)
+    vectors_of(64)
+    torch.testing.assert_close(block.spectral.channels_last(x), spectral, rtol=1e-4, atol=1e-5)
+    for one, other in zip(results(block, x), narrow, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5 * float(other.abs().max()))
 
 
 def test_fields_that_begin_anywhere_in_memory():
