@@ -17,13 +17,15 @@ import numpy as np
 import torch
 from scipy.special import log_ndtr, ndtri_exp
 
-from pdes.grid import Axis, Grid
 from pdes.random_fields import gaussian_random_field
 from pdes.solvers import solve_darcy
+from sciml.data import locate_recipe, read_recipe
 
-ALPHA, TAU, MODES = 2.0, 3.0, 128
-BELOW, ABOVE = 3.0, 12.0
-FINE = 421
+RECIPE = read_recipe(locate_recipe("darcy"))
+PHASES = RECIPE.fields["a"]["threshold"]
+LAW = {name: value for name, value in RECIPE.fields["a"].items() if name != "threshold"}
+GRID = RECIPE.grids[-1]
+FINE = GRID.shape[0]
 BLOCK = 64
 """Sites between two updates of all others, which are then one matrix product."""
 
@@ -37,15 +39,15 @@ class Limit(NamedTuple):
 
 def cosines(n: int) -> np.ndarray:
     """(n, modes): the orthonormal eigenfunctions of an axis at n vertices."""
-    values = math.sqrt(2) * np.cos(np.pi * np.outer(np.linspace(0, 1, n), np.arange(MODES + 1)))
+    values = math.sqrt(2) * np.cos(np.pi * np.outer(np.linspace(0, 1, n), np.arange(LAW["modes"] + 1)))
     values[:, 0] = 1.0
     return values
 
 
 def variances() -> np.ndarray:
     """(modes, modes): of the coefficients of g."""
-    k_squared = (np.pi * np.arange(MODES + 1)) ** 2
-    found = (k_squared[:, None] + k_squared + TAU**2) ** -ALPHA
+    k_squared = (np.pi * np.arange(LAW["modes"] + 1)) ** 2
+    found = (k_squared[:, None] + k_squared + LAW["tau"] ** 2) ** -LAW["alpha"]
     found[0, 0] = 0.0
     return found
 
@@ -84,18 +86,7 @@ def gibbs_sweeps(
 def conditional_fields(coarse: np.ndarray, precision: np.ndarray, seed: int) -> np.ndarray:
     """g on the solver's grid (draws, FINE, FINE), drawn given its values ``coarse`` (draws, n, n), which have that ``precision``."""
     draws, n, _ = coarse.shape
-    grid = Grid([Axis(name, FINE, convention="vertices") for name in "xy"])
-    generator = torch.Generator().manual_seed(seed)
-    free = gaussian_random_field(
-        draws,
-        grid,
-        alpha=ALPHA,
-        tau=TAU,
-        boundary="neumann",
-        mean_zero=True,
-        modes=MODES,
-        generator=generator,
-    ).numpy()
+    free = gaussian_random_field(draws, GRID, generator=torch.Generator().manual_seed(seed), **LAW).numpy()
     stride = (FINE - 1) // (n - 1)
     residual = coarse - free[:, ::stride, ::stride]
     weighted = (residual.reshape(draws, -1) @ precision).reshape(draws, n, n)
@@ -118,7 +109,7 @@ def limits(
     samples, n, _ = permeability.shape
     law = covariance(n)
     precision = np.linalg.inv(law)
-    signs = np.where(permeability > (BELOW + ABOVE) / 2, 1.0, -1.0).reshape(samples, -1)
+    signs = np.where(permeability > (PHASES["below"] + PHASES["above"]) / 2, 1.0, -1.0).reshape(samples, -1)
     signs = signs.repeat(chains, axis=0)
     # as far apart as free fields are
     state = signs * np.abs(rng.standard_normal(signs.shape) @ np.linalg.cholesky(law).T)
@@ -128,11 +119,11 @@ def limits(
         state = gibbs_sweeps(state, signs, precision, thin, rng)
         drawn.append(state.reshape(samples, chains, n, n))
     fields = np.concatenate(drawn, axis=1)
-    grid = Grid([Axis(name, FINE, convention="vertices") for name in "xy"])
     stride, found = (FINE - 1) // (n - 1), []
     for i in range(samples):
         g = conditional_fields(fields[i], precision, seed=seed + i)
-        u = solve_darcy(torch.from_numpy(np.where(g >= 0, ABOVE, BELOW)), grid).numpy()[:, ::stride, ::stride]
+        a = torch.from_numpy(np.where(g >= 0, PHASES["above"], PHASES["below"]))
+        u = solve_darcy(a, GRID).numpy()[:, ::stride, ::stride]
         size = np.linalg.norm(solution[i])
         deviation = math.sqrt(u.var(axis=0, ddof=1).sum())
         found.append(Limit(np.linalg.norm(u.mean(axis=0) - solution[i]) / size, deviation / size))

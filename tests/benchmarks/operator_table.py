@@ -3,7 +3,7 @@
 All are trained alike: AdamW with a one-cycle schedule, the same batches, symmetries and normalisation, and the L2 loss unless a row says H1. Those of
 neuraloperator see their own grid embedding and know nothing of where points lie, as in their own package. Our FNO is in it once more, trained
 on coarse grids first; on Darcy flow both sides' FNO and TFNO are in it with more modes too, some with the H1 norm as the loss, and neuraloperator's
-FNO once without the symmetries, of which the package's own training knows nothing.
+FNO once without the symmetries, which that package does not have.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The limit of every operator's error on Darcy flow from 43 x 43 points. Run by `make bench-operators`; it takes a quarter of an hour of a core.
+"""The limit of every operator's error on Darcy flow from 43 x 43 points. Run by `make bench-operators`; it takes ten minutes of a core.
 
 The data set is made in SCIML_OPERATOR_DATA (runs/operators/data) where that does not hold it.
 """
