@@ -70,7 +70,11 @@ class LinearAttention(nn.Module):
 
 
 class AttentionLayer(nn.Module):
-    """x + attention(x), then x + W₂ silu(W₁ x + b₁) + b₂ with 2 width hidden features; no normalisation after either."""
+    """x + attention(LN(x)), then x + W₂ silu(W₁ LN(x) + b₁) + b₂ with 2 width hidden features; no normalisation after either.
+
+    Attention is linear in Q. Were it linear in x, layer upon layer would multiply the features, and one bad step of training could
+    raise them by ten orders of magnitude, from which there is no way back.
+    """
 
     def __init__(
         self, width: int, heads: int, dims: int, kind: Literal["galerkin", "fourier"], dropout: float
@@ -78,11 +82,13 @@ class AttentionLayer(nn.Module):
         super().__init__()
         self.attention = LinearAttention(width, heads, dims, kind)
         self.feed_forward = nn.Sequential(nn.Linear(width, 2 * width), nn.SiLU(), nn.Linear(2 * width, width))
+        self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(2))
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, positions: Tensor, weights: Tensor) -> Tensor:
-        x = x + self.dropout(self.attention(x, positions, weights))
-        return x + self.dropout(self.feed_forward(x))
+        first, second = self.norms
+        x = x + self.dropout(self.attention(first(x), positions, weights))
+        return x + self.dropout(self.feed_forward(second(x)))
 
 
 class SpectralLayers(nn.Module):
@@ -141,6 +147,7 @@ class GalerkinTransformer(Operator):
 
     Source: S. Cao, "Choose a transformer: Fourier or Galerkin", NeurIPS 2021. There convolutions of 3 x 3 pixels and
     bilinear interpolation lead to the coarse grid and back, which ties the model to its resolution; here a pointwise network and averages.
+    And there features are not normalised before each layer; here they are.
     """
 
     def __init__(

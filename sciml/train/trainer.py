@@ -16,6 +16,7 @@ from sciml.optim import Balancer, learning_rate_factor, make_optimizer
 from sciml.optim.by_name import load_optimizer_state
 from sciml.tasks.task import Task
 from sciml.train.compiled import CompiledLosses
+from sciml.train.divergence import DivergenceWatch
 from sciml.train.early_stopping import EarlyStopping
 from sciml.train.incremental import IncrementalModes
 from sciml.train.progress import Progress
@@ -64,6 +65,7 @@ class Trainer:
         self._average = None if config.ema is None else _average(model, config.ema)
         self._compiled = CompiledLosses(task) if config.compile else None
         self._stopping = None if config.patience is None else EarlyStopping(config.patience)
+        self._watch = DivergenceWatch()
         steppers = [self._make_stepper(index) for index in range(len(config.stages))]
         self._stepper = steppers[0]
 
@@ -253,7 +255,9 @@ class Trainer:
         record["lr"] = self._stepper.optimizer.param_groups[0]["lr"]
         if self._modes is not None:
             record["modes"] = self._modes.state_dict()["reach"]
-        record |= {name: float(loss.detach()) for name, loss in self._stepper.losses.items()}
+        losses = {name: float(loss.detach()) for name, loss in self._stepper.losses.items()}
+        self._watch.observe(self.step, losses)
+        record |= losses
         record |= self._stepper.record
         record |= {f"parameter_{name}": p.detach().tolist() for name, p in self._physical.items()}
         every = self.config.validate_every

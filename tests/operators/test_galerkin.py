@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from operators import GalerkinTransformer, check_operator, unit_points
-from operators.galerkin import LinearAttention
+from operators.galerkin import AttentionLayer, LinearAttention
 from operators.testing import refined_output
 
 
@@ -96,11 +96,24 @@ def test_converges_under_refinement(grid, order, options):
     model = small(grid=grid, **{"decoder": "pointwise", **options}).double()
     for layer in model.layers:  # attention that matters beside the residual
         torch.nn.init.normal_(layer.attention.value.weight)
-        torch.nn.init.normal_(layer.attention.query.weight)
-    outputs = [refined_output(model, [16], refinement) for refinement in range(5)]
+        torch.nn.init.normal_(layer.attention.query.weight, std=0.3)
+    outputs = [refined_output(model, [32], refinement) for refinement in range(6)]
     changes = [float((b - a).norm() / b.norm()) for a, b in itertools.pairwise(outputs)]
     assert changes[0] < 0.02
     assert math.log(changes[-2] / changes[-1], 3 if grid == "centres" else 2) == pytest.approx(order, abs=0.1)
+
+
+@pytest.mark.parametrize("kind", ["galerkin", "fourier"])
+@torch.no_grad()
+def test_layers_add_to_large_features_and_do_not_multiply_them(kind):
+    torch.manual_seed(0)
+    layer = AttentionLayer(6, 2, 1, kind, dropout=0.0).double()
+    for matrix in (layer.attention.query, layer.attention.key, layer.attention.value):
+        torch.nn.init.normal_(matrix.weight, std=10)
+    x, s = random(1, 5, 6), unit_points(5, "half-open")[:, None]
+    weights = torch.full((5,), 0.2, dtype=torch.float64)
+    small, large = (layer(scale * x, s, weights) - scale * x for scale in (1e4, 1e8))
+    torch.testing.assert_close(small, large, rtol=1e-3, atol=1e-2)
 
 
 def test_a_coarse_grid_sees_all_points():
@@ -132,7 +145,14 @@ def test_number_of_parameters():
     def linear(a, b):
         return a * b + b
 
-    layer = 3 * linear(d, d) + 2 * 2 * d + linear(d + heads * p, d) + linear(d, 2 * d) + linear(2 * d, d)
+    layer = (
+        2 * 2 * d
+        + 3 * linear(d, d)
+        + 2 * 2 * d
+        + linear(d + heads * p, d)
+        + linear(d, 2 * d)
+        + linear(2 * d, d)
+    )
     lifting = linear(c + p, 2 * d) + linear(2 * d, d)
     spectral = linear(d + c + p, w) + 2 * (m * (m // 2 + 1) * w * w * 2 + w + w * w)
     projection = linear(w, 2 * w) + linear(2 * w, 3)
