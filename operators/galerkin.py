@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from operators.attention import linear_attention
+from operators.attention import TransformerLayer, linear_attention
 from operators.axes import append_coordinates, integration_weights, per_axis, vanish_on_walls
 from operators.operator import Operator, unit_points
 from operators.pointwise import PointwiseMLP
@@ -67,28 +67,6 @@ class LinearAttention(nn.Module):
         if self.kind == "fourier":
             q = q / q.shape[-1] ** 0.5
         return self.out(linear_attention(q, k, v, weights).transpose(1, 2).flatten(2))
-
-
-class AttentionLayer(nn.Module):
-    """x + attention(LN(x)), then x + W₂ silu(W₁ LN(x) + b₁) + b₂ with 2 width hidden features; no normalisation after either.
-
-    Attention is linear in Q. Were it linear in x, layer upon layer would multiply the features, and one bad step of training could
-    raise them by ten orders of magnitude, from which there is no way back.
-    """
-
-    def __init__(
-        self, width: int, heads: int, dims: int, kind: Literal["galerkin", "fourier"], dropout: float
-    ) -> None:
-        super().__init__()
-        self.attention = LinearAttention(width, heads, dims, kind)
-        self.feed_forward = nn.Sequential(nn.Linear(width, 2 * width), nn.SiLU(), nn.Linear(2 * width, width))
-        self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(2))
-        self.dropout = nn.Dropout(dropout)
-
-    def forward(self, x: Tensor, positions: Tensor, weights: Tensor) -> Tensor:
-        first, second = self.norms
-        x = x + self.dropout(self.attention(first(x), positions, weights))
-        return x + self.dropout(self.feed_forward(second(x)))
 
 
 class SpectralLayers(nn.Module):
@@ -184,7 +162,13 @@ class GalerkinTransformer(Operator):
         features = in_channels + self.dims
         self.lifting = PointwiseMLP(features, 2 * width, width)
         self.layers = nn.ModuleList(
-            AttentionLayer(width, heads, self.dims, attention, dropout) for _ in range(layers)
+            TransformerLayer(
+                width,
+                LinearAttention(width, heads, self.dims, attention),
+                nn.Sequential(nn.Linear(width, 2 * width), nn.SiLU(), nn.Linear(2 * width, width)),
+                dropout,
+            )
+            for _ in range(layers)
         )
         features += width
         if decoder == "spectral":

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from operators.attention import softmax_attention
+from operators.attention import TransformerLayer, softmax_attention
 from operators.axes import integration_weights
 from operators.lifted import LiftedOperator, require_hidden
 from operators.operator import unit_points
@@ -62,21 +62,6 @@ def slice_means(slices: Tensor, values: Tensor, weights: Tensor) -> Tensor:
     return slices.mT @ (weights[:, None] * values) / mass[..., None]
 
 
-class TransolverLayer(nn.Module):
-    """x + attention(LN(x)), then x + W₂ gelu(W₁ LN(x) + b₁) + b₂."""
-
-    def __init__(self, width: int, heads: int, slices: int, hidden: int) -> None:
-        super().__init__()
-        self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(2))
-        self.attention = PhysicsAttention(width, heads, slices)
-        self.feed_forward = nn.Sequential(nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, width))
-
-    def forward(self, x: Tensor, weights: Tensor) -> Tensor:
-        first, second = self.norms
-        x = x + self.attention(first(x), weights)
-        return x + self.feed_forward(second(x))
-
-
 class Transolver(LiftedOperator):
     """Transolver: points are assigned to a few learned slices, which attend to each other (`PhysicsAttention`).
 
@@ -122,7 +107,14 @@ class Transolver(LiftedOperator):
         if width % heads:
             raise ValueError(f"width ({width}) must be a multiple of heads ({heads})")
         hidden = require_hidden("mlp_ratio", int(mlp_ratio * width), width)
-        self.layers = nn.ModuleList(TransolverLayer(width, heads, slices, hidden) for _ in range(layers))
+        self.layers = nn.ModuleList(
+            TransformerLayer(
+                width,
+                PhysicsAttention(width, heads, slices),
+                nn.Sequential(nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, width)),
+            )
+            for _ in range(layers)
+        )
         self.norm = nn.LayerNorm(width)
 
     def mix(self, x: Tensor) -> Tensor:

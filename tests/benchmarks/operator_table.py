@@ -137,14 +137,12 @@ RATES = {
         PEER + "TFNO": 5e-3,
         PEER + "TFNO, 24 modes": 1e-2,
         "Transolver": 1e-3,
-        "GalerkinTransformer": 1e-3,
     },
     "navier_stokes": {
         "FNO" + COARSE_FIRST: 3e-3,
         PEER + "FNO": 1e-2,
         PEER + "TFNO": 5e-3,
         "Transolver": 1e-3,
-        "GalerkinTransformer": 1e-3,
     },
 }
 """Learning rates that differ from the others', 2e-3."""

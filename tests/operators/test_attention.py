@@ -1,7 +1,7 @@
 import torch
 import torch.nn.functional as F
 
-from operators.attention import linear_attention, softmax_attention
+from operators.attention import TransformerLayer, linear_attention, softmax_attention
 
 
 def test_attention_is_a_sum_over_points_and_linear_in_the_values():
@@ -21,6 +21,17 @@ def test_attention_is_a_sum_over_points_and_linear_in_the_values():
 def test_softmax_attention_is_that_of_torch():
     q, k, v = (torch.randn(2, 3, n, 4, dtype=torch.float64) for n in (6, 5, 5))
     torch.testing.assert_close(softmax_attention(q, k, v), F.scaled_dot_product_attention(q, k, v))
+
+
+def test_a_layer_adds_what_it_makes_of_normalised_tokens():
+    def attention(x, where):
+        return 2 * x + where
+
+    layer = TransformerLayer(4, torch.nn.Identity(), torch.nn.Linear(4, 4)).double()
+    layer.attention.forward = attention
+    x, where = torch.randn(2, 2, 3, 4, dtype=torch.float64)
+    there = x + 2 * F.layer_norm(x, (4,)) + where
+    torch.testing.assert_close(layer(x, where), there + layer.feed_forward(F.layer_norm(there, (4,))))
 
 
 def test_derivatives():

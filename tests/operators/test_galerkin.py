@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from operators import GalerkinTransformer, check_operator, unit_points
-from operators.galerkin import AttentionLayer, LinearAttention
+from operators.galerkin import LinearAttention
 from operators.testing import refined_output
 
 
@@ -107,7 +107,7 @@ def test_converges_under_refinement(grid, order, options):
 @torch.no_grad()
 def test_layers_add_to_large_features_and_do_not_multiply_them(kind):
     torch.manual_seed(0)
-    layer = AttentionLayer(6, 2, 1, kind, dropout=0.0).double()
+    layer = small(attention=kind, width=6).double().layers[0]
     for matrix in (layer.attention.query, layer.attention.key, layer.attention.value):
         torch.nn.init.normal_(matrix.weight, std=10)
     x, s = random(1, 5, 6), unit_points(5, "half-open")[:, None]
