@@ -112,8 +112,8 @@ def test_layers_add_to_large_features_and_do_not_multiply_them(kind):
         torch.nn.init.normal_(matrix.weight, std=10)
     x, s = random(1, 5, 6), unit_points(5, "half-open")[:, None]
     weights = torch.full((5,), 0.2, dtype=torch.float64)
-    small, large = (layer(scale * x, s, weights) - scale * x for scale in (1e4, 1e8))
-    torch.testing.assert_close(small, large, rtol=1e-3, atol=1e-2)
+    added = [layer(scale * x, s, weights) - scale * x for scale in (1e4, 1e8)]
+    torch.testing.assert_close(*added, rtol=1e-3, atol=1e-2)
 
 
 def test_a_coarse_grid_sees_all_points():
