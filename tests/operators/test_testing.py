@@ -29,6 +29,8 @@ class Broken(Operator):
             y = y * y.shape[-1]
         if self.fault == "positions":
             y = y * points[0]
+        if self.fault == "half" and torch.is_autocast_enabled("cpu") and y.requires_grad:
+            y.register_hook(lambda gradient: 1.2 * gradient)
         return y * self.secret
 
 
@@ -44,6 +46,7 @@ class AcceptsAnyGrid(Broken):
         ("nan", "not finite"),
         ("unused", "no gradient reaches unused"),
         ("precision", "output is torch.float32"),
+        ("half", "gradient under autocast to bfloat16 differs"),
         ("secret", "rebuilt from its options|differs"),
         ("batch", "depends on the others"),
         ("points", "not one operator at all resolutions"),
