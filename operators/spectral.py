@@ -93,6 +93,17 @@ class SpectralConv(nn.Module):
         """Provide ``weight``, numbers of the given ``shape`` and standard deviation, with their real and imaginary parts last."""
         self.weight = nn.Parameter(torch.randn(*shape, self.parts) * (std / self.parts**0.5))
 
+    def holders(self) -> list[tuple[Tensor, int]]:
+        """The tensor that holds the modes of each axis one by one, and its dimension that does so."""
+        return [(self.weight, axis) for axis in range(len(self.modes))]
+
+    @torch.no_grad()
+    def clear(self, reach: Sequence[int]) -> None:
+        """Set the weights of wavenumbers beyond ``reach`` of each axis to zero."""
+        for (tensor, dim), expansion, largest in zip(self.holders(), self.expansions, reach, strict=True):
+            beyond = [place for place, k in enumerate(expansion.wavenumbers()) if abs(k) > largest]
+            tensor.index_fill_(dim, torch.tensor(beyond, dtype=torch.long, device=tensor.device), 0)
+
     def limit(self, reach: Sequence[int]) -> None:
         """In training, leave out wavenumbers beyond ``reach`` of each axis, whose weights must be zero: they take no time then."""
         self._limited = tuple(e.up_to(r) for e, r in zip(self.expansions, reach, strict=True))
@@ -105,12 +116,18 @@ class SpectralConv(nn.Module):
     def used_weight(self) -> Tensor:
         """The part of ``weight`` that belongs to `used`."""
         weight: Tensor = self.weight
-        for axis, (whole, part) in enumerate(zip(self.expansions, self.used, strict=True)):
-            if part != whole:
-                places = {k: place for place, k in enumerate(whole.wavenumbers())}
-                chosen = torch.tensor([places[k] for k in part.wavenumbers()], device=weight.device)
-                weight = weight.index_select(axis, chosen)
+        for axis in range(len(self.modes)):
+            weight = self.select_used(weight, axis, axis)
         return weight
+
+    def select_used(self, tensor: Tensor, dim: int, axis: int) -> Tensor:
+        """Of a tensor whose dimension ``dim`` runs over all modes of an axis, those in use."""
+        whole, part = self.expansions[axis], self.used[axis]
+        if part == whole:
+            return tensor
+        places = {k: place for place, k in enumerate(whole.wavenumbers())}
+        chosen = torch.tensor([places[k] for k in part.wavenumbers()], device=tensor.device)
+        return tensor.index_select(dim, chosen)
 
     @property
     def parts(self) -> int:

@@ -90,41 +90,74 @@ class FactorizedSpectralConv(SpectralConv):
     @property
     def weight(self) -> Tensor:  # type: ignore[override]
         """The dense weight, (*kept modes, in_channels, out_channels, parts)."""
-        tensors, indices = self._operands()
-        dense = (
-            _contraction(tuple(range(len(self.shape))), indices, _shapes(tensors)).run(*tensors).contiguous()
-        )
-        return torch.view_as_real(dense) if self.parts == 2 else dense[..., None]
+        core, factors = self._decomposition()
+        return self._dense([*core, *factors])
+
+    def used_weight(self) -> Tensor:
+        return self._dense(self._used_operands())
+
+    def holders(self) -> list[tuple[Tensor, int]]:
+        _, factors = self._decomposition()
+        return [(factor, self._dim) for factor in factors[: len(self.modes)]]
 
     def mix(self, z: Tensor) -> Tensor:
-        return self._mixing(len(z)).run(z, *self._operands()[0])
+        operands = self._used_operands()
+        return self._mixing(len(z), operands).run(z, *operands)
 
     def prefers_dense(self, batch: int) -> bool:
-        tensors, indices = self._operands()
-        dense = _contraction(tuple(range(len(self.shape))), indices, _shapes(tensors)).operations
-        return self._mixing(batch).operations > _FEW * (dense + 2 * batch * math.prod(self.shape))
+        operands = self._used_operands()
+        products = batch * math.prod(self._sizes(operands))
+        return self._mixing(batch, operands).operations > _FEW * (
+            self._densifying(operands).operations + 2 * products
+        )
 
-    def _mixing(self, batch: int) -> Contraction:
-        """From coefficients and factors to the mixed coefficients."""
+    def _dense(self, operands: Sequence[Tensor]) -> Tensor:
+        dense = self._densifying(operands).run(*operands).contiguous()
+        return torch.view_as_real(dense) if self.parts == 2 else dense[..., None]
+
+    def _densifying(self, operands: Sequence[Tensor]) -> Contraction:
+        """From a core and factors to the weight."""
+        return _contraction(tuple(range(len(self.shape))), self._indices(), _shapes(operands))
+
+    def _mixing(self, batch: int, operands: Sequence[Tensor]) -> Contraction:
+        """From coefficients, a core and factors to the mixed coefficients."""
         sample, *modes, incoming, outgoing = range(-1, len(self.shape))
-        tensors, indices = self._operands()
-        field = (batch, *self.shape[:-1])
-        indices = ((sample, *modes, incoming), *indices)
-        return _contraction((sample, *modes, outgoing), indices, (field, *_shapes(tensors)))
+        field = (batch, *self._sizes(operands)[:-1])
+        indices = ((sample, *modes, incoming), *self._indices())
+        return _contraction((sample, *modes, outgoing), indices, (field, *_shapes(operands)))
 
-    def _operands(self) -> tuple[list[Tensor], tuple[tuple[int, ...], ...]]:
-        """The factors and the indices of their axes, whose sum of products is the weight: 0, 1, ... are its axes, others ranks."""
+    def _decomposition(self) -> tuple[list[Tensor], list[Tensor]]:
+        """The core, which a tensor train has none of, and the factor of each axis of the weight."""
+        if self.factorization == "TT":
+            return [], list(self.factors.decomposition)
+        core, matrices = self.factors.decomposition
+        return [core], list(matrices)
+
+    def _used_operands(self) -> list[Tensor]:
+        """The core and the factors, of which the modes in use alone."""
+        core, factors = self._decomposition()
+        for axis in range(len(self.modes)):
+            factors[axis] = self.select_used(factors[axis], self._dim, axis)
+        return [*core, *factors]
+
+    @property
+    def _dim(self) -> int:
+        """The dimension of a factor that runs over the axis of the weight."""
+        return 1 if self.factorization == "TT" else 0
+
+    def _sizes(self, operands: Sequence[Tensor]) -> list[int]:
+        """The shape of the weight that a core and factors have."""
+        return [factor.shape[self._dim] for factor in operands[-len(self.shape) :]]
+
+    def _indices(self) -> tuple[tuple[int, ...], ...]:
+        """Of the axes of core and factors, whose sum of products is the weight: 0, 1, ... are its own axes, others are ranks."""
         axes = range(len(self.shape))
         rank = len(axes)
         if self.factorization == "TT":
-            return self.factors.decomposition, tuple((rank + axis, axis, rank + axis + 1) for axis in axes)
-        core, matrices = self.factors.decomposition
+            return tuple((rank + axis, axis, rank + axis + 1) for axis in axes)
         if self.factorization == "CP":
-            return [core, *matrices], ((rank,), *((axis, rank) for axis in axes))
-        return [core, *matrices], (
-            tuple(rank + axis for axis in axes),
-            *((axis, rank + axis) for axis in axes),
-        )
+            return ((rank,), *((axis, rank) for axis in axes))
+        return (tuple(rank + axis for axis in axes), *((axis, rank + axis) for axis in axes))
 
 
 class Contraction(NamedTuple):

@@ -21,7 +21,9 @@ class IncrementalModes:
     With ``grow`` "schedule" the wavenumbers grow evenly with the progress of the training. With "energy" one grows where
     its outermost waves hold more than the share 1 - ``explained`` of the layer's Σ|R_k|²: the layer has then found use for them.
 
-    Raises ValueError for a model without spectral convolutions, or with factorised ones, whose modes are not apart.
+    Of a factorised weight it is the rows of its axes' factors that belong to one wavenumber each.
+
+    Raises ValueError for a model without spectral convolutions.
 
     Source: R. J. George, J. Zhao, J. Kossaifi, Z. Li, A. Anandkumar, arXiv:2211.15188. There modes that join have random
     weights, which hold energy from the start.
@@ -32,19 +34,13 @@ class IncrementalModes:
         self._layers = [layer for layer in model.modules() if isinstance(layer, SpectralConv)]
         if not self._layers:
             raise ValueError("train.incremental: the model has no spectral convolution; leave it out")
-        if not all(isinstance(getattr(layer, "weight", None), nn.Parameter) for layer in self._layers):
-            raise ValueError(
-                "train.incremental: the model's spectral weights are factorised, so that their modes cannot be trained one by one; "
-                "leave it out, or take FNO in place of TFNO"
-            )
         self._full = [
             [max(map(abs, axis.wavenumbers())) for axis in layer.expansions] for layer in self._layers
         ]
         self.reach = [[min(config.start, full) for full in axes] for axes in self._full]
         """The largest wavenumber that is trained, of each axis of each layer."""
-        with torch.no_grad():
-            for index, layer in enumerate(self._layers):
-                layer.weight.mul_(self._mask(index))
+        for layer, reach in zip(self._layers, self.reach, strict=True):
+            layer.clear(reach)
         self._limit()
 
     def update(self, step: int, progress: float) -> None:
@@ -75,13 +71,9 @@ class IncrementalModes:
     def _waves(self, index: int, axis: int) -> Tensor:
         """|k| along one axis for each kept mode of a layer, (*kept)."""
         layer = self._layers[index]
-        waves = torch.tensor(layer.expansions[axis].wavenumbers(), device=layer.weight.device).abs()
+        device = next(layer.parameters()).device
+        waves = torch.tensor(layer.expansions[axis].wavenumbers(), device=device).abs()
         return waves.view(-1, *[1] * (len(layer.modes) - 1 - axis)).expand(layer.kept)
-
-    def _mask(self, index: int) -> Tensor:
-        """1 for the weights of a layer that are trained, (*kept, 1, 1, 1)."""
-        trained = [self._waves(index, axis) <= reach for axis, reach in enumerate(self.reach[index])]
-        return torch.stack(trained).all(0)[..., None, None, None]
 
     def state_dict(self) -> dict[str, Any]:
         return {"reach": [list(axes) for axes in self.reach]}

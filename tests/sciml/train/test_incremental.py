@@ -38,12 +38,16 @@ def test_the_model_is_the_one_with_fewer_modes(modes):
     torch.testing.assert_close(model(x), narrowed(model, 2)(x))
 
 
+KINDS = [(FNO, {}), *((TFNO, {"factorization": kind, "rank": 0.4}) for kind in ("CP", "Tucker", "TT"))]
+
+
+@pytest.mark.parametrize(("kind", "factors"), KINDS)
 @pytest.mark.parametrize(
     "options", [{}, {"basis": "sine"}, {"basis": ["cosine", "fourier"]}, {"padding": 0.5}]
 )
-def test_what_is_left_out_in_training_is_zero_in_predictions(options):
+def test_what_is_left_out_in_training_is_zero_in_predictions(kind, factors, options):
     torch.manual_seed(0)
-    model = FNO(1, 1, [6, 7], 8, grid="vertices", **options)
+    model = kind(1, 1, [6, 7], 8, grid="vertices", **factors, **options)
     modes = IncrementalModes(model, IncrementalConfig(start=2))
     x = field(2)
     for _ in range(3):
@@ -86,6 +90,48 @@ def test_only_trained_modes_get_gradients_and_growing_changes_nothing():
     train_once()
     in_use = weight.detach().square().sum((-3, -2, -1)) > 0
     assert in_use.nonzero().tolist() == [[a, b] for a in (0, 1, 2, 7, 8) for b in (0, 1, 2)]
+
+
+@pytest.mark.parametrize("batch", [1, 32])  # factor by factor, and the dense weight first
+@pytest.mark.parametrize("kind", ["CP", "Tucker", "TT"])
+def test_the_modes_of_factors_join_one_by_one(kind, batch):
+    torch.manual_seed(0)
+    model = TFNO(1, 1, [9, 8], 8, layers=2, factorization=kind, rank=0.5)
+    modes = IncrementalModes(model, IncrementalConfig(start=1))
+    x = torch.randn(batch, 1, 16, 16)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
+
+    def train_once():
+        optimizer.zero_grad()
+        model(x).square().sum().backward()
+        optimizer.step()
+        energy = model.blocks[1].spectral.weight.detach().square().sum((-3, -2, -1))
+        return (energy > 0).nonzero().tolist()
+
+    before = model(x).detach()
+    assert train_once() == [[a, b] for a in (0, 1, 8) for b in (0, 1)]
+    grown = model(x).detach()
+    assert not torch.allclose(grown, before)
+    modes.update(1, progress=0.5 * 1.5 / 4)
+    assert modes.reach == [[2, 2]] * 2
+    torch.testing.assert_close(model(x), grown)
+    assert train_once() == [[a, b] for a in (0, 1, 2, 7, 8) for b in (0, 1, 2)]
+    modes.update(2, progress=1.0)
+    assert train_once() == [[a, b] for a in range(9) for b in range(5)]
+
+
+def test_energy_of_factors_adds_a_mode():
+    torch.manual_seed(0)
+    model = TFNO(1, 1, [9, 9], 8, layers=1)
+    modes = IncrementalModes(model, IncrementalConfig(start=2, grow="energy", explained=0.9, every=1))
+    with torch.no_grad():
+        (first, dim), (last, _) = model.blocks[0].spectral.holders()
+        first.select(dim, 2).mul_(20)
+        last.select(dim, 2).mul_(0.01)
+    modes.update(1, 0.0)
+    assert modes.reach == [[3, 2]]
+    modes.update(2, 0.0)  # the new ones hold nothing yet
+    assert modes.reach == [[3, 2]]
 
 
 def test_a_schedule_adds_all_modes_evenly():
@@ -146,5 +192,3 @@ def test_state_goes_on():
 def test_models_without_modes_of_their_own_are_refused():
     with pytest.raises(ValueError, match="no spectral convolution"):
         IncrementalModes(Transolver(1, 1, dims=1, width=8, heads=2), IncrementalConfig())
-    with pytest.raises(ValueError, match="factorised"):
-        make(TFNO, [5, 5])
