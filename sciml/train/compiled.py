@@ -91,8 +91,10 @@ class CompiledLosses:
         with functorch_config.patch(donated_buffer=False):
             found = compiled(others)
         for name, loss in self._task.losses(model, others).items():
-            scale = torch.finfo(loss.dtype).eps ** 0.5
-            if not torch.allclose(found[name], loss, rtol=scale, atol=scale):
+            eps = torch.finfo(
+                loss.dtype
+            ).eps  # a loss is a mean of squares: small ones are told apart as well
+            if not torch.allclose(found[name], loss, rtol=eps**0.5, atol=eps):
                 raise ValueError(
                     f"loss {name!r} depends on the points in a way that operations of torch do not show"
                 )
